@@ -1,0 +1,170 @@
+//! A finding: one detector's word on one event.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How bad a finding is. Ordered: `Critical` is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing, nothing to do.
+    Info,
+    /// Adds to a picture, says little alone.
+    Low,
+    /// Unusual enough to look at in working hours.
+    Medium,
+    /// Very likely an intruder; look now.
+    High,
+    /// Certain use of bait or of a stolen identity; wake somebody.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, least first.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word used in output and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Severity {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str().eq_ignore_ascii_case(word))
+            .ok_or_else(|| format!("`{word}` is no severity; use info, low, medium, high or critical"))
+    }
+}
+
+/// Which detector spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Detector {
+    /// A decoy was touched.
+    Tripwire,
+    /// A Sigma rule matched.
+    Rules,
+    /// An identity did what it never did before.
+    Habits,
+}
+
+impl Detector {
+    /// The word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tripwire => "tripwire",
+            Self::Rules => "rules",
+            Self::Habits => "habits",
+        }
+    }
+}
+
+/// Who did it, as far as the event says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Actor {
+    /// `user.username`; absent where the request was not authenticated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// `impersonatedUser.username`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impersonated: Option<String>,
+    /// The peer: the last entry of `sourceIPs`, the only one that the client cannot choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// The user agent, as the client gave it. Free text from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+}
+
+/// The decoy that was touched, and the copy of its credential where that is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct DecoyRef {
+    /// `NAMESPACE/ACCOUNT`, or `NAMESPACE` alone where a whole namespace is bait.
+    pub name: String,
+    /// The name of the placement that leaked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<String>,
+    /// Where the inventory says that this copy lies, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+/// What was asked of the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Request {
+    /// The verb of the request: `get`, `list`, `create` and so on.
+    pub verb: String,
+    /// Path and query, at most 512 characters; text from outside.
+    pub uri: String,
+    /// `RESOURCE[.GROUP][/SUBRESOURCE]`, empty for a request that names no resource.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub resource: String,
+    /// The namespace of the object, empty for the whole cluster.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The name of the object, where the request names one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The HTTP status of the answer; absent while the request is still running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+}
+
+/// One detector's word on one event. Serialised, it is one line of `sundew replay --output json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// When the API server received the request (`requestReceivedTimestamp`).
+    #[schemars(with = "String")]
+    pub time: Timestamp,
+    /// The cluster the event came from.
+    pub cluster: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which detector spoke.
+    pub detector: Detector,
+    /// The rule's stable id, such as `tripwire.token_used`.
+    pub rule: String,
+    /// One sentence for people.
+    pub title: String,
+    /// The audit ids of the events behind this; chosen by the client, so no key to trust.
+    #[serde(rename = "auditIDs")]
+    pub audit_ids: Vec<String>,
+    /// Who did it.
+    pub actor: Actor,
+    /// The decoy, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoy: Option<DecoyRef>,
+    /// Technique ids of MITRE ATT&CK.
+    pub attack: Vec<String>,
+    /// What was asked.
+    pub request: Request,
+    /// Set where this was a rehearsed use of a decoy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
+    /// The stage of the event (`ResponseComplete` and so on), with `stage_time` the key that tells a repeat from news.
+    pub stage: String,
+    /// When that stage was reached, as the event has it.
+    #[serde(rename = "stageTime")]
+    pub stage_time: String,
+}
