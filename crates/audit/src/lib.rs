@@ -1,1 +1,26 @@
-//! x
+//! The audit event: finds the lines, unwraps the envelopes, reads the fields without copying.
+//!
+//! Three ways lead from bytes to events, in order of how much they look at:
+//!
+//! - [`skim`] passes over whole chunks at several gigabytes a second and points at the few lines that could matter;
+//! - [`parse`] reads every field of one event, checking that the JSON is sound;
+//! - [`plain`] does the same with `serde_json`, as the oracle that the fast one is tested against.
+//!
+//! [`unwrap`](mod@unwrap) takes one line or document in any known envelope and yields the events in it.
+
+pub mod decompress;
+pub mod documents;
+pub mod event;
+mod json;
+mod list;
+pub mod parse;
+pub mod plain;
+pub mod reject;
+pub mod skim;
+pub mod text;
+pub mod unwrap;
+
+pub use event::{Details, Event, ObjectRef, Status, User};
+pub use reject::{Reason, Reject};
+pub use text::Text;
+pub use unwrap::{Item, Unwrapper};

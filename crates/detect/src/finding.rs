@@ -97,7 +97,7 @@ pub struct Actor {
 }
 
 /// The decoy that was touched, and the copy of its credential where that is known.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct DecoyRef {
     /// `NAMESPACE/ACCOUNT`, or `NAMESPACE` alone where a whole namespace is bait.
     pub name: String,

@@ -1,7 +1,23 @@
 //! Detection: events become findings, findings become incidents.
+//!
+//! ```text
+//! Event ─ Tripwire ─ Signal ─ Desk ─ Finding ─ Incidents ─ Incident
+//! ```
 
+pub mod advice;
+pub mod client;
+pub mod desk;
 pub mod finding;
 pub mod incident;
+pub mod incidents;
+pub mod rehearsal;
+mod report;
+pub mod rule;
+pub mod tripwire;
 
+pub use desk::{Desk, Outcome};
 pub use finding::{Actor, DecoyRef, Detector, Finding, Request, Severity};
 pub use incident::{Change, Incident, NextStep, Step};
+pub use incidents::{Grouping, Growth, Incidents};
+pub use rehearsal::{Purpose, Rehearsal};
+pub use tripwire::{Duty, Signal, Tripwire};

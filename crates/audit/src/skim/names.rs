@@ -1,0 +1,90 @@
+//! The names that the pass looks for, and the table that rules most strings out in one look.
+
+use std::collections::HashSet;
+
+/// The longest tail of a string that the table looks at, in bytes: one machine word.
+const WORD: usize = 8;
+
+/// A set of JSON strings to find. Building it costs time in proportion to the names; looking does not.
+#[derive(Debug, Clone)]
+pub struct Names {
+    exact: HashSet<Box<[u8]>>,
+    /// One bit for each hash of the last `window` bytes of a name.
+    table: Vec<u64>,
+    /// How far a hash is shifted down to become a bit's number.
+    hash_shift: u32,
+    /// How far the word before a closing quote is shifted to leave its last `window` bytes.
+    window_shift: u32,
+}
+
+impl Names {
+    /// A set of the names given. Empty ones are left out: nothing can be told from an empty string.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let exact: HashSet<Box<[u8]>> =
+            names.into_iter().filter(|n| !n.is_empty()).map(|n| n.as_bytes().into()).collect();
+        // A name shorter than the window is told by the opening quote before it, so the window is at most one
+        // longer than the shortest name.
+        let shortest = exact.iter().map(|n| n.len()).min().unwrap_or(WORD);
+        let window = (shortest + 1).min(WORD);
+        // 64 bits a name keep the chance of a false look at one in a thousand; 2^16 bits fit the fastest cache.
+        let bits = (exact.len() * 64).next_power_of_two().trailing_zeros().clamp(16, 24);
+        let mut names = Self {
+            table: vec![0; 1 << (bits - 6)],
+            hash_shift: 64 - bits,
+            window_shift: u32::try_from(64 - 8 * window).unwrap_or(0),
+            exact,
+        };
+        for name in names.exact.iter() {
+            let mut tail = [b'"'; WORD];
+            let kept = name.len().min(WORD);
+            tail[WORD - kept..].copy_from_slice(&name[name.len() - kept..]);
+            let key = u64::from_le_bytes(tail) >> names.window_shift;
+            for multiplier in MULTIPLIERS {
+                let bit = hash(key, multiplier, names.hash_shift);
+                names.table[bit >> 6] |= 1 << (bit & 63);
+            }
+        }
+        names
+    }
+
+    /// Whether the string that ends at the closing quote `chunk[at]` could be one of the names. Never wrongly no,
+    /// but for a string within the first bytes of `chunk`, which hold the head of a line.
+    #[inline(always)]
+    pub(super) fn may_end_at(&self, chunk: &[u8], at: usize) -> bool {
+        let Some(word) = at.checked_sub(WORD).and_then(|from| chunk[from..].first_chunk::<WORD>()) else {
+            return false;
+        };
+        let key = u64::from_le_bytes(*word) >> self.window_shift;
+        // A Bloom filter of two bits: the second is looked at only where the first is set.
+        self.bit(hash(key, MULTIPLIERS[0], self.hash_shift))
+            && self.bit(hash(key, MULTIPLIERS[1], self.hash_shift))
+    }
+
+    #[inline(always)]
+    fn bit(&self, bit: usize) -> bool {
+        // The table's length is the power of two that `hash_shift` leaves, so the word is always there.
+        self.table.get(bit >> 6).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    }
+
+    /// Whether the string that ends at the closing quote `chunk[at]` is one of the names. A string with an escaped
+    /// quote is judged by its tail, which can only add a look.
+    #[cold]
+    pub(super) fn ends_at(&self, chunk: &[u8], at: usize) -> bool {
+        let start = memchr::memrchr(b'"', &chunk[..at]).map_or(0, |quote| quote + 1);
+        self.exact.contains(&chunk[start..at])
+    }
+
+    /// Whether `text` is one of the names.
+    pub fn contains(&self, text: &str) -> bool {
+        self.exact.contains(text.as_bytes())
+    }
+}
+
+/// Odd constants with well spread bits: the golden ratio, and the second of MurmurHash3's finalizer.
+const MULTIPLIERS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xC4CE_B9FE_1A85_EC53];
+
+/// Multiplicative hashing: the high bits of the product depend on all bits of the key.
+#[inline(always)]
+fn hash(key: u64, multiplier: u64, shift: u32) -> usize {
+    (key.wrapping_mul(multiplier) >> shift) as usize
+}

@@ -1,0 +1,119 @@
+//! The next commands to run for an incident: who is behind the address, what else they did, how to take the
+//! credential from them.
+
+use std::borrow::Cow;
+
+use crate::{
+    finding::DecoyRef,
+    incident::{Incident, NextStep},
+    tripwire::rules,
+};
+
+/// How many commands an alert gives: more than a few are not read at night.
+const MAX: usize = 3;
+
+/// What to run next for `incident`, most urgent first.
+pub fn next(incident: &Incident) -> Vec<NextStep> {
+    let mut steps: Vec<NextStep> =
+        [bound(incident), peer(incident), credential(incident), identity(incident), log(incident)]
+            .into_iter()
+            .flatten()
+            .collect();
+    steps.truncate(MAX);
+    steps
+}
+
+fn step(why: &str, run: String) -> NextStep {
+    NextStep { why: why.to_owned(), run }
+}
+
+/// A role that was bound to the decoy gives rights to whoever holds a copy of its token: look at that first.
+fn bound(incident: &Incident) -> Option<NextStep> {
+    let step_bound = incident.steps.iter().find(|s| s.rule == rules::ROLE_BOUND.id)?;
+    let request = &step_bound.request;
+    let kind = request.resource.split(['.', '/']).next().unwrap_or_default().trim_end_matches('s');
+    let namespace = flag("-n", &request.namespace);
+    Some(step(
+        "see what was bound to the decoy, then delete it",
+        format!("kubectl get {} {}{namespace} -o yaml", quote(kind), quote(&request.name)),
+    ))
+}
+
+/// The pod behind the peer's address.
+fn peer(incident: &Incident) -> Option<NextStep> {
+    let ip = incident.actor.ip.as_deref().filter(|ip| ip.parse::<std::net::IpAddr>().is_ok_and(|a| !a.is_loopback()));
+    let ip = ip?;
+    Some(step(
+        "find the pod behind the address",
+        format!("kubectl get pods -A -o wide --field-selector status.podIP={}", quote(ip)),
+    ))
+}
+
+/// Makes the stolen copy worthless and keeps telling of its use.
+fn credential(incident: &Incident) -> Option<NextStep> {
+    let used = [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id, rules::TOKEN_CHECKED.id, rules::SECRET_TOUCHED.id];
+    let step_used = incident.steps.iter().find(|s| used.contains(&s.rule.as_str()))?;
+    let DecoyRef { name, placement, .. } = step_used.decoy.as_ref()?;
+    let (namespace, placement) = (name.split_once('/')?.0, placement.as_deref()?);
+    let secret = !placement.starts_with("JTI=");
+    secret.then(|| {
+        step(
+            "refuse the stolen copy, and still be told of its use",
+            format!(
+                "kubectl label secret -n {} {} kubernetes.io/legacy-token-invalid-since={}",
+                quote(namespace),
+                quote(placement),
+                incident.last_seen.strftime("%Y-%m-%d")
+            ),
+        )
+    })
+}
+
+/// What the identity that was not the decoy can do: it is stolen or abused as well.
+fn identity(incident: &Incident) -> Option<NextStep> {
+    let user = incident.actor.user.as_deref()?;
+    let component = user.starts_with("system:") && !user.starts_with("system:serviceaccount:");
+    let decoy = incident.decoys.iter().any(|d| Some(user) == as_username(&d.name).as_deref());
+    (!component && !decoy).then(|| {
+        step("see what this identity can do", format!("kubectl auth can-i --list --as={}", quote(user)))
+    })
+}
+
+/// Everything else that the peer asked for.
+fn log(incident: &Incident) -> Option<NextStep> {
+    let ip = incident.actor.ip.as_deref()?;
+    let filter = format!("select(.sourceIPs[-1] == \"{}\")", ip.replace(['"', '\\'], ""));
+    Some(step("read everything this peer did", format!("jq -c {} audit.log", quote(&filter))))
+}
+
+fn as_username(decoy: &str) -> Option<String> {
+    let (namespace, account) = decoy.split_once('/')?;
+    Some(format!("system:serviceaccount:{namespace}:{account}"))
+}
+
+fn flag(name: &str, value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!(" {name} {}", quote(value)) }
+}
+
+/// Quotes a word for a POSIX shell. Control characters, which nobody means to paste, are left out.
+fn quote(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    let shown: String = word.chars().filter(|c| !c.is_control()).collect();
+    Cow::Owned(format!("'{}'", shown.replace('\'', "'\\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn names_from_events_cannot_break_out_of_a_command() {
+        assert_eq!(quote("backup-sa"), "backup-sa");
+        assert_eq!(quote("a'; rm -rf /; '"), r"'a'\''; rm -rf /; '\'''");
+        assert_eq!(quote("$(id)\n`id`"), "'$(id)`id`'");
+        assert_eq!(quote(""), "''");
+    }
+}

@@ -1,0 +1,47 @@
+//! Requests that Sundew itself makes against decoys: while planting, and in a drill.
+//!
+//! They are told apart by a nonce in the user agent that only the store knows, for a short time. A constant would be
+//! the first thing that an intruder sends.
+
+use jiff::Timestamp;
+
+use crate::finding::Finding;
+
+/// Why a decoy is touched on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The decoy is being made: nothing to tell.
+    Planting,
+    /// The alarm is tried out: told, and marked.
+    Drill,
+}
+
+/// A rehearsed touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// At least 32 characters that nobody can guess, of letters and digits.
+    pub nonce: String,
+    /// Why.
+    pub purpose: Purpose,
+    /// The decoy, `NAMESPACE/ACCOUNT`.
+    pub decoy: String,
+    /// From when on it holds.
+    pub from: Timestamp,
+    /// Until when it holds.
+    pub until: Timestamp,
+}
+
+impl Rehearsal {
+    /// The fewest characters of a nonce that is heeded: 128 bits in hexadecimal.
+    pub const NONCE_LENGTH: usize = 32;
+
+    /// Whether `finding` is this rehearsal.
+    pub fn covers(&self, finding: &Finding) -> bool {
+        let client = finding.actor.client.as_deref().unwrap_or_default();
+        let shown = client.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == self.nonce);
+        self.nonce.len() >= Self::NONCE_LENGTH
+            && shown
+            && finding.decoy.as_ref().is_some_and(|d| d.name == self.decoy)
+            && (self.from..=self.until).contains(&finding.time)
+    }
+}

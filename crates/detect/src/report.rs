@@ -1,0 +1,73 @@
+//! Turns an event and the rule it met into a finding.
+
+use jiff::Timestamp;
+use sundew_audit::{Event, Text};
+
+use crate::{
+    finding::{Actor, DecoyRef, Detector, Finding, Request},
+    rule::Rule,
+};
+
+/// How much of a text from outside a finding keeps, in characters.
+const MAX_TEXT: usize = 512;
+
+/// The finding that `event` met `rule`, about `decoy`.
+pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: DecoyRef) -> Finding {
+    Finding {
+        time: event.time().unwrap_or(Timestamp::UNIX_EPOCH),
+        cluster: cluster.to_owned(),
+        severity: rule.severity,
+        detector: Detector::Tripwire,
+        rule: rule.id.to_owned(),
+        title: rule.title.replace("{decoy}", &decoy.name),
+        audit_ids: event.audit_id.to_option().map(|id| shorten(&id)).into_iter().collect(),
+        actor: actor(event),
+        decoy: Some(decoy),
+        attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
+        request: request(event),
+        drill: false,
+        stage: text(event.stage),
+        stage_time: text(event.stage_timestamp),
+    }
+}
+
+fn actor(event: &Event<'_>) -> Actor {
+    let some = |t: Text<'_>| (!t.is_empty()).then(|| text(t));
+    Actor {
+        user: some(event.user.username),
+        impersonated: event.impersonated_user.as_ref().and_then(|u| some(u.username)),
+        ip: some(event.peer()),
+        client: some(event.user_agent),
+    }
+}
+
+fn request(event: &Event<'_>) -> Request {
+    let object = event.object_ref.unwrap_or_default();
+    let mut resource = text(object.resource);
+    if !object.api_group.is_empty() {
+        resource = format!("{resource}.{}", text(object.api_group));
+    }
+    if !object.subresource.is_empty() {
+        resource = format!("{resource}/{}", text(object.subresource));
+    }
+    Request {
+        verb: text(event.verb),
+        uri: text(event.request_uri),
+        resource,
+        namespace: text(object.namespace),
+        name: text(object.name),
+        code: event.code(),
+    }
+}
+
+fn text(text: Text<'_>) -> String {
+    shorten(&text.decode())
+}
+
+/// The first characters of a text from outside, so that no finding is larger than a page.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

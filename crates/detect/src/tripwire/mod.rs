@@ -1,0 +1,248 @@
+//! The tripwire: a decoy was touched. Every row of its table is an exact comparison of structured fields.
+//!
+//! It has no state: what it says of an event follows from the event and the inventory alone. Where an answer needs
+//! what came before (a pod that was seen to take a decoy's Secret, a peer that an incident already names) it gives a
+//! [`Signal`] that [`crate::desk::Desk`] decides in order.
+
+mod body;
+mod duty;
+mod index;
+mod rows;
+
+use std::collections::HashMap;
+
+use sundew_audit::{Event, Reject, skim::Names};
+use sundew_decoy::Inventory;
+
+use self::index::Index;
+use crate::{
+    finding::{DecoyRef, Detector, Finding, Severity},
+    rehearsal::{Purpose, Rehearsal},
+    report,
+};
+
+/// The tripwire's rules: id, severity, techniques and the sentence for people.
+pub mod rules {
+    use crate::{finding::Severity, rule::Rule};
+
+    macro_rules! rules {
+        ($($(#[$doc:meta])* $name:ident = ($id:literal, $severity:ident, [$($attack:literal),*], $title:literal);)+) => {
+            $($(#[$doc])* pub const $name: Rule = Rule {
+                id: concat!("tripwire.", $id), severity: Severity::$severity, attack: &[$($attack),*], title: $title,
+            };)+
+            /// All of them.
+            pub const ALL: &[Rule] = &[$($name),+];
+        };
+    }
+
+    rules! {
+        /// `user.username` is the decoy, or the credential is one of its.
+        TOKEN_USED = ("token_used", Critical, ["T1528"], "The token of decoy {decoy} was used");
+        /// `impersonatedUser.username` is the decoy.
+        IMPERSONATED = ("impersonated", Critical, ["T1134.001"], "Decoy {decoy} was impersonated");
+        /// A SubjectAccessReview or TokenReview about the decoy: a token of its was shown to another server.
+        TOKEN_CHECKED = ("token_checked", Critical, ["T1528"], "The token of decoy {decoy} was presented to another server");
+        /// `create serviceaccounts/token`.
+        TOKEN_REQUESTED = ("token_requested", Critical, ["T1528"], "A token of decoy {decoy} was asked for");
+        /// The same by a kubelet.
+        RUNS_AS_DECOY = ("runs_as_decoy", Critical, ["T1528", "T1610"], "A node asked for a token of decoy {decoy}: a pod runs as it");
+        /// A Secret that makes the token controller issue a long-lived token for the decoy.
+        TOKEN_SECRET_MADE = ("token_secret_made", Critical, ["T1528", "T1098"], "A long-lived token of decoy {decoy} was made");
+        /// A pod or workload whose account is the decoy.
+        WORKLOAD_AS_DECOY = ("workload_as_decoy", Critical, ["T1610", "T1528"], "A workload that runs as decoy {decoy} was made");
+        /// A pod or workload that mounts a decoy's Secret.
+        SECRET_MOUNTED = ("secret_mounted", High, ["T1552.007", "T1610"], "A workload that takes the Secret of decoy {decoy} was made");
+        /// exec, attach, port-forward or an ephemeral container.
+        POD_ENTERED = ("pod_entered", Critical, ["T1609"], "Somebody entered the pod of decoy {decoy}");
+        /// The API server wrote `legacy-token-last-used`.
+        TOKEN_LAST_USED = ("token_last_used", Critical, ["T1528"], "The API server noted a use of the token of decoy {decoy}");
+        /// The Secret, by name.
+        SECRET_TOUCHED = ("secret_touched", High, ["T1552.007"], "The Secret of decoy {decoy} was touched");
+        /// A binding that names the decoy.
+        ROLE_BOUND = ("role_bound", High, ["T1098", "T1098.006"], "A role was bound to decoy {decoy}");
+        /// The ServiceAccount itself.
+        ACCOUNT_CHANGED = ("account_changed", High, ["T1098"], "The account of decoy {decoy} was changed");
+        /// A 403 whose target is the decoy.
+        IMPERSONATION_REFUSED = ("impersonation_refused", High, ["T1134.001"], "An impersonation of decoy {decoy} was refused");
+        /// Any request into a namespace that is bait as a whole.
+        BAIT_NAMESPACE = ("bait_namespace", High, ["T1613"], "A request went into bait namespace {decoy}");
+        /// Input that is no event and names a decoy.
+        UNREADABLE = ("unreadable", High, ["T1562.008"], "A line that could not be read names decoy {decoy}");
+        /// A 401 from a peer that an open incident names; never told alone.
+        UNAUTHORIZED = ("unauthorized", Low, ["T1078"], "The same peer presented a credential that was refused");
+    }
+}
+
+/// What the tripwire says of one event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Signal {
+    /// A decoy was touched.
+    Finding(Finding),
+    /// A decoy was touched by duty; counted, not told.
+    Suppressed(Suppressed),
+    /// A pod was made that holds a decoy's credential: entering it will be a touch.
+    DecoyPod(PodName, DecoyRef),
+    /// Somebody entered this pod of a namespace with decoys: a touch if it is known to hold a credential, and
+    /// otherwise what the second signal says.
+    Entered(PodName, Finding, Option<Box<Signal>>),
+    /// A 401: it joins an incident that names its peer, and is nothing otherwise.
+    Unauthorized(Finding),
+}
+
+/// Cluster, namespace and name of a pod.
+pub type PodName = (String, String, String);
+
+/// A touch by duty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// Which duty.
+    pub reason: Duty,
+    /// What would have been told.
+    pub finding: Finding,
+}
+
+/// Why a touch is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Duty {
+    /// A kubelet read a Secret that a pod on its node mounts.
+    KubeletMount,
+    /// The token controller filled or looked after a Secret.
+    TokenController,
+    /// The garbage collector or the namespace controller cleaned up.
+    CleanUp,
+    /// A controller of Kubernetes did its work in a bait namespace.
+    ClusterController,
+    /// The controller of a decoy's declared workload made its pods.
+    DeclaredWorkload,
+    /// The inventory names this user as walking every namespace.
+    Walker,
+    /// The planter's own request while planting.
+    Planting,
+}
+
+impl Duty {
+    /// The stable word used in counters and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KubeletMount => "kubelet_mount",
+            Self::TokenController => "token_controller",
+            Self::CleanUp => "clean_up",
+            Self::ClusterController => "cluster_controller",
+            Self::DeclaredWorkload => "declared_workload",
+            Self::Walker => "walker",
+            Self::Planting => "planting",
+        }
+    }
+}
+
+/// A row of the table that an event met.
+struct Touch {
+    rule: crate::rule::Rule,
+    decoy: DecoyRef,
+}
+
+/// The detector. Cheap to share; made anew when the inventory changes.
+#[derive(Debug, Clone)]
+pub struct Tripwire {
+    clusters: HashMap<String, Index>,
+    rehearsals: Vec<Rehearsal>,
+    names: Names,
+}
+
+/// Strings that make a line worth reading besides the names: they stand in events that the tripwire needs for what
+/// came before or after.
+const WATCHWORDS: [&str; 5] = ["Unauthorized", "exec", "attach", "portforward", "ephemeralcontainers"];
+
+impl Tripwire {
+    /// A tripwire for the decoys of `inventory`.
+    pub fn new(inventory: &Inventory, rehearsals: Vec<Rehearsal>) -> Self {
+        let clusters = Index::by_cluster(inventory);
+        let all = clusters.values().flat_map(Index::strings).collect::<Vec<_>>();
+        let names = Names::new(all.iter().map(String::as_str).chain(WATCHWORDS));
+        Self { clusters, rehearsals, names }
+    }
+
+    /// The strings that [`sundew_audit::skim`] must look for, so that no event that matters is passed over.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// How many decoys it knows.
+    pub fn decoys(&self) -> usize {
+        self.clusters.values().map(Index::len).sum()
+    }
+
+    /// What `event` of `cluster` means.
+    pub fn judge(&self, cluster: &str, event: &Event<'_>) -> Vec<Signal> {
+        let Some(index) = self.clusters.get(cluster) else { return Vec::new() };
+        let touch = rows::touch(index, event);
+        let certain = touch.as_ref().is_some_and(|t| t.rule != rules::BAIT_NAMESPACE);
+        let entered = index.maybe_entered(event).filter(|_| !certain);
+        let made = touch.as_ref().filter(|t| t.rule == rules::SECRET_MOUNTED || t.rule == rules::WORKLOAD_AS_DECOY);
+        let holder = made.and_then(|t| Some(Signal::DecoyPod(index.pod_made(event)?, t.decoy.clone())));
+        let mut signals = Vec::from_iter(holder);
+        let told = touch.map(|touch| self.told_or_not(index, event, touch));
+        if let Some(pod) = entered {
+            let finding = report::finding(cluster, event, &rows::entering_rule(event), DecoyRef::default());
+            signals.push(Signal::Entered(pod, finding, told.map(Box::new)));
+        } else if told.is_some() {
+            signals.extend(told);
+        } else if event.code() == Some(401) {
+            let mut finding = report::finding(cluster, event, &rules::UNAUTHORIZED, DecoyRef::default());
+            finding.decoy = None;
+            signals.push(Signal::Unauthorized(finding));
+        }
+        signals
+    }
+
+    /// A touch is told, unless it is somebody's duty or a rehearsal.
+    fn told_or_not(&self, index: &Index, event: &Event<'_>, touch: Touch) -> Signal {
+        let duty = duty::of(index, event, &touch);
+        let mut finding = report::finding(index.cluster(), event, &touch.rule, touch.decoy);
+        if let Some(reason) = duty {
+            return Signal::Suppressed(Suppressed { reason, finding });
+        }
+        match self.rehearsals.iter().find(|r| r.covers(&finding)).map(|r| r.purpose) {
+            Some(Purpose::Planting) => Signal::Suppressed(Suppressed { reason: Duty::Planting, finding }),
+            Some(Purpose::Drill) => {
+                finding.drill = true;
+                Signal::Finding(finding)
+            }
+            None => Signal::Finding(finding),
+        }
+    }
+
+    /// What input that is no event means: a finding of its own where it names a decoy. `partial` is what could be
+    /// read of an event before the input broke off; where that already trips a wire, its words are used.
+    pub fn judge_reject(
+        &self,
+        cluster: &str,
+        reject: &Reject,
+        raw: &[u8],
+        partial: Option<&Event<'_>>,
+        now: jiff::Timestamp,
+    ) -> Option<Finding> {
+        let index = self.clusters.get(cluster)?;
+        let decoy = index.named_in(raw)?;
+        let mut finding = match partial {
+            Some(event) => report::finding(cluster, event, &rules::UNREADABLE, decoy),
+            None => report::finding(cluster, &Event::default(), &rules::UNREADABLE, decoy),
+        };
+        if partial.and_then(Event::time).is_none() {
+            finding.time = now;
+        }
+        if let Some(event) = partial
+            && let Some(touch) = rows::touch(index, event)
+            && duty::of(index, event, &touch).is_none()
+        {
+            finding = report::finding(cluster, event, &touch.rule, touch.decoy);
+            if event.time().is_none() {
+                finding.time = now;
+            }
+        }
+        finding.title = format!("{} (the line is broken: {})", finding.title, reject.what);
+        finding.severity = finding.severity.max(Severity::High);
+        finding.detector = Detector::Tripwire;
+        Some(finding)
+    }
+}
