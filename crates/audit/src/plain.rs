@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::event::{Details, Event, ObjectRef, Status, User};
+use crate::{
+    event::{Details, Event, ObjectRef, Status, User},
+    text::Text,
+};
 
 /// An event that owns its texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -194,7 +197,72 @@ read_object!(PlainEvent,
     },
 );
 
-fn own(text: crate::Text<'_>) -> String {
+impl PlainEvent {
+    /// The same event as the borrowed view that detectors take.
+    pub fn view(&self) -> Event<'_> {
+        Event {
+            kind: lit(&self.kind),
+            api_version: lit(&self.api_version),
+            level: lit(&self.level),
+            audit_id: lit(&self.audit_id),
+            stage: lit(&self.stage),
+            request_uri: lit(&self.request_uri),
+            verb: lit(&self.verb),
+            user: self.user.view(),
+            impersonated_user: self.impersonated_user.as_ref().map(PlainUser::view),
+            authentication_metadata: self.authentication_metadata.as_deref(),
+            source_ips: self.source_ips.iter().map(|t| Text::literal(t)).collect(),
+            user_agent: lit(&self.user_agent),
+            object_ref: self.object_ref.as_ref().map(view_ref),
+            response_status: self.response_status.as_ref().map(PlainStatus::view),
+            request_object: self.request_object.as_deref(),
+            response_object: self.response_object.as_deref(),
+            request_received: lit(&self.request_received),
+            stage_timestamp: lit(&self.stage_timestamp),
+            annotations: self.annotations.iter().map(|(k, v)| (Text::literal(k), Text::literal(v))).collect(),
+        }
+    }
+}
+
+impl PlainUser {
+    fn view(&self) -> User<'_> {
+        User {
+            username: Text::literal(&self.username),
+            uid: Text::literal(&self.uid),
+            groups: self.groups.iter().map(|t| Text::literal(t)).collect(),
+            extra: self.extra.iter().map(|(k, v)| (lit(k), v.iter().map(|t| lit(t)).collect())).collect(),
+        }
+    }
+}
+
+impl PlainStatus {
+    fn view(&self) -> Status<'_> {
+        Status {
+            status: Text::literal(&self.status),
+            message: Text::literal(&self.message),
+            reason: Text::literal(&self.reason),
+            code: self.code,
+            details: self.details.as_ref().map(view_details),
+        }
+    }
+}
+
+fn view_details(fields: &[String; 4]) -> Details<'_> {
+    let [name, group, kind, uid] = fields.each_ref().map(|t| lit(t));
+    Details { name, group, kind, uid }
+}
+
+fn lit(text: &str) -> Text<'_> {
+    Text::literal(text)
+}
+
+fn view_ref(fields: &[String; 8]) -> ObjectRef<'_> {
+    let [resource, namespace, name, uid, api_group, api_version, resource_version, subresource] =
+        fields.each_ref().map(|t| Text::literal(t));
+    ObjectRef { resource, namespace, name, uid, api_group, api_version, resource_version, subresource }
+}
+
+fn own(text: Text<'_>) -> String {
     text.decode().into_owned()
 }
 

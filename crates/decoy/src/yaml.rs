@@ -35,7 +35,7 @@ fn explain(error: &serde_saphyr::Error) -> YamlError {
     // The parser adds the place in words of its own; it is told apart here once and in one form.
     let problem = said.lines().next().unwrap_or_default();
     let problem = problem.split(" at line ").next().unwrap_or(problem).trim_start_matches("error: ");
-    YamlError { place, problem: problem.to_owned(), hint: nearest_key(&said) }
+    YamlError { place, problem: problem.to_owned(), hint: nearest_key(problem) }
 }
 
 /// For "unknown field `x`, expected one of a, b": the known key nearest to the unknown one.

@@ -41,7 +41,11 @@ fn bound(incident: &Incident) -> Option<NextStep> {
 
 /// The pod behind the peer's address.
 fn peer(incident: &Incident) -> Option<NextStep> {
-    let ip = incident.actor.ip.as_deref().filter(|ip| ip.parse::<std::net::IpAddr>().is_ok_and(|a| !a.is_loopback()));
+    let ip = incident
+        .actor
+        .ip
+        .as_deref()
+        .filter(|ip| ip.parse::<std::net::IpAddr>().is_ok_and(|a| !a.is_loopback()));
     let ip = ip?;
     Some(step(
         "find the pod behind the address",
@@ -51,7 +55,8 @@ fn peer(incident: &Incident) -> Option<NextStep> {
 
 /// Makes the stolen copy worthless and keeps telling of its use.
 fn credential(incident: &Incident) -> Option<NextStep> {
-    let used = [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id, rules::TOKEN_CHECKED.id, rules::SECRET_TOUCHED.id];
+    let used =
+        [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id, rules::TOKEN_CHECKED.id, rules::SECRET_TOUCHED.id];
     let step_used = incident.steps.iter().find(|s| used.contains(&s.rule.as_str()))?;
     let DecoyRef { name, placement, .. } = step_used.decoy.as_ref()?;
     let (namespace, placement) = (name.split_once('/')?.0, placement.as_deref()?);

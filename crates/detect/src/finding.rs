@@ -65,6 +65,8 @@ pub enum Detector {
     Rules,
     /// An identity did what it never did before.
     Habits,
+    /// The sensor itself: it lost sight of a source.
+    Sensor,
 }
 
 impl Detector {
@@ -74,6 +76,7 @@ impl Detector {
             Self::Tripwire => "tripwire",
             Self::Rules => "rules",
             Self::Habits => "habits",
+            Self::Sensor => "sensor",
         }
     }
 }

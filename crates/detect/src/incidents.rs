@@ -51,6 +51,9 @@ pub struct State {
     last_due: Option<Timestamp>,
     /// Seconds to wait after it.
     quiet: i64,
+    /// When it was last told of, by the sensor's clock: events can be much older than that.
+    #[serde(default)]
+    touched: Option<Timestamp>,
     /// Audit id and step of the latest events, so that the stages of one request are one step.
     requests: VecDeque<(String, usize)>,
 }
@@ -132,7 +135,8 @@ impl Incidents {
     pub fn join(&mut self, unauthorized: &Finding) -> Option<(String, Growth)> {
         let peer = unauthorized.actor.ip.clone()?;
         let id = self.by_peer.get(&(unauthorized.cluster.clone(), peer))?.clone();
-        let open = self.open.get_mut(&id).filter(|o| near(&o.incident, unauthorized.time, self.grouping.window))?;
+        let open =
+            self.open.get_mut(&id).filter(|o| near(&o.incident, unauthorized.time, self.grouping.window))?;
         grow(open, unauthorized).map(|growth| (id, growth))
     }
 
@@ -143,6 +147,7 @@ impl Incidents {
         incident.revision += 1;
         incident.next = advice::next(incident);
         let last = state.last_due;
+        state.touched = Some(now);
         let due = match last {
             Some(last) if growth == Growth::Grew && last > now => last,
             Some(last) if growth == Growth::Grew => {
@@ -160,8 +165,11 @@ impl Incidents {
     /// where too many are open.
     pub fn close(&mut self, now: Timestamp) -> Vec<Open> {
         let since = now.checked_sub(self.grouping.window).unwrap_or(now);
-        let mut done: Vec<(Timestamp, String)> =
-            self.open.values().map(|o| (o.incident.last_seen, o.incident.id.clone())).collect();
+        let mut done: Vec<(Timestamp, String)> = self
+            .open
+            .values()
+            .map(|o| (o.state.touched.unwrap_or(o.incident.last_seen), o.incident.id.clone()))
+            .collect();
         done.sort_unstable();
         let over = done.len().saturating_sub(self.grouping.max_open);
         let silent = done.iter().take_while(|(last, _)| *last < since).count();
@@ -287,7 +295,8 @@ fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
     if state.seen.len() > MAX_REMEMBERED {
         state.seen.pop_front();
     }
-    let noted = only_noted(incident) && finding.rule != rules::TOKEN_LAST_USED.id && !incident.rules.is_empty();
+    let noted =
+        only_noted(incident) && finding.rule != rules::TOKEN_LAST_USED.id && !incident.rules.is_empty();
     if noted {
         incident.actor = finding.actor.clone();
         incident.title.clone_from(&finding.title);
@@ -315,13 +324,17 @@ fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
 fn event_hash(finding: &Finding) -> u64 {
     let digest = aws_lc_rs::digest::digest(
         &aws_lc_rs::digest::SHA256,
-        format!("{:?}\0{}\0{}\0{}", finding.audit_ids, finding.stage, finding.stage_time, finding.rule).as_bytes(),
+        format!("{:?}\0{}\0{}\0{}", finding.audit_ids, finding.stage, finding.stage_time, finding.rule)
+            .as_bytes(),
     );
     digest.as_ref().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 fn add_client(incident: &mut Incident, finding: &Finding) {
-    let Some(name) = finding.actor.client.as_ref().filter(|_| finding.rule != rules::TOKEN_LAST_USED.id) else { return };
+    let Some(name) = finding.actor.client.as_ref().filter(|_| finding.rule != rules::TOKEN_LAST_USED.id)
+    else {
+        return;
+    };
     if !incident.clients.contains(name) && incident.clients.len() < MAX_CLIENTS {
         incident.clients.push(name.clone());
     }
@@ -348,7 +361,11 @@ fn add_decoy(incident: &mut Incident, finding: &Finding) -> bool {
 fn add_step(incident: &mut Incident, state: &mut State, finding: &Finding) {
     let same = |step: &Step| {
         let (a, b) = (&step.request, &finding.request);
-        step.rule == finding.rule && a.verb == b.verb && a.uri == b.uri && a.resource == b.resource && a.name == b.name
+        step.rule == finding.rule
+            && a.verb == b.verb
+            && a.uri == b.uri
+            && a.resource == b.resource
+            && a.name == b.name
     };
     let id = finding.audit_ids.first().cloned().unwrap_or_default();
     let known = state.requests.iter().find(|(known, _)| *known == id).map(|(_, step)| *step);
@@ -357,7 +374,9 @@ fn add_step(incident: &mut Incident, state: &mut State, finding: &Finding) {
         step.request.code = finding.request.code.or(step.request.code);
         return;
     }
-    let at = if let Some(i) = incident.steps.iter().position(|s| same(s) && s.request.code == finding.request.code) {
+    let at = if let Some(i) =
+        incident.steps.iter().position(|s| same(s) && s.request.code == finding.request.code)
+    {
         incident.steps[i].count += 1;
         i
     } else if incident.steps.len() < MAX_STEPS {

@@ -1,1 +1,21 @@
-//! x
+//! The running thing: sources, detection, incidents, store and delivery; and the same over files at rest.
+//!
+//! ```text
+//! source/* ─ Batch ─ pipeline ─ one transaction ─ store ─ delivery ─ sinks
+//! ```
+
+pub mod clock;
+pub mod config;
+mod delivery;
+mod ledger;
+mod pipeline;
+pub mod replay;
+mod sensor;
+pub mod source;
+mod status;
+mod tls;
+
+pub use config::{Config, ConfigError};
+pub use sensor::{Extras, Sensor, SensorError};
+pub use status::Counters;
+pub use tls::{TlsError, provider};

@@ -1,1 +1,41 @@
-fn main() {}
+//! Sundew's command line: arguments, output, exit codes.
+
+mod args;
+mod check;
+mod decoys;
+mod demo;
+mod exit;
+mod logging;
+mod replay;
+mod schema;
+mod status;
+mod table;
+mod watch;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Watch(args) => watch::run(args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Status(args) => status::show(&args),
+        Command::Redeliver(args) => status::redeliver(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        // The reader of our output has seen enough: that is no error.
+        Err(error) if exit::is_broken_pipe(&error) => Exit::Clean.into(),
+        Err(error) => {
+            exit::explain(&error);
+            Exit::Failed.into()
+        }
+    }
+}

@@ -37,6 +37,15 @@ pub(super) struct Partial {
 }
 
 impl Partial {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.streams.iter().any(|line| !line.is_empty())
+    }
+
+    /// What has no end yet.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Vec<u8>> {
+        std::mem::take(&mut self.streams).into_iter().filter(|line| !line.is_empty())
+    }
+
     /// Adds a part; gives the whole line where it was the last one, or where the line has grown past all bounds.
     pub(super) fn push(&mut self, part: &Part<'_>) -> Option<Vec<u8>> {
         let line = &mut self.streams[usize::from(part.stderr)];

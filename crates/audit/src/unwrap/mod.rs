@@ -64,6 +64,20 @@ impl Unwrapper {
     }
 }
 
+impl Unwrapper {
+    /// True where a partial line waits for its rest: what was read up to here cannot be understood yet.
+    pub fn is_waiting(&self) -> bool {
+        self.cri.is_waiting()
+    }
+
+    /// The input has ended: calls `each` for what partial lines hold whose rest never came.
+    pub fn finish(&mut self, each: &mut dyn FnMut(Item<'_, '_>)) {
+        for rest in self.cri.take() {
+            bytes(&rest, each);
+        }
+    }
+}
+
 /// A line that is no longer partial. Bytes that are no UTF-8 become U+FFFD: Go's encoder does the same, and an event
 /// must not be hidden by one bad byte in a free text.
 fn bytes(line: &[u8], each: &mut dyn FnMut(Item<'_, '_>)) {

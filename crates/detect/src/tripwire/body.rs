@@ -49,9 +49,11 @@ fn sound(raw: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         out.push_str(before);
-        let surrogate = matches!(escape.as_bytes(), [_, b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
+        let surrogate =
+            matches!(escape.as_bytes(), [_, b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
         let length = if surrogate { 6 } else { 2 };
-        let length = (length..=escape.len()).find(|end| escape.is_char_boundary(*end)).unwrap_or(escape.len());
+        let length =
+            (length..=escape.len()).find(|end| escape.is_char_boundary(*end)).unwrap_or(escape.len());
         out.push_str(if surrogate { "\\ufffd" } else { &escape[..length] });
         rest = &escape[length..];
     }
@@ -92,7 +94,11 @@ pub(super) fn object_name(event: &Event<'_>) -> Option<String> {
     let raw = body(event)?;
     let object: Named<'_> = serde_json::from_str(&raw).ok()?;
     let metadata = object.metadata.0?;
-    metadata.name.0.filter(|n| !n.is_empty()).or_else(|| Some(metadata.generate_name.0?.trim_end_matches('-').into()))
+    metadata
+        .name
+        .0
+        .filter(|n| !n.is_empty())
+        .or_else(|| Some(metadata.generate_name.0?.trim_end_matches('-').into()))
 }
 
 /// The subjects of a binding, or of a patch to one.
@@ -164,7 +170,11 @@ fn patched(operation: &Operation<'_>) -> PodSpec {
             PodSpec { accounts: string().into_iter().collect(), ..PodSpec::default() }
         }
         "secretName" => PodSpec { secrets: string().into_iter().collect(), ..PodSpec::default() },
-        "name" if parent.ends_with("secretRef") || parent.ends_with("secretKeyRef") || parent.ends_with("secret") => {
+        "name"
+            if parent.ends_with("secretRef")
+                || parent.ends_with("secretKeyRef")
+                || parent.ends_with("secret") =>
+        {
             PodSpec { secrets: string().into_iter().collect(), ..PodSpec::default() }
         }
         // The path says where the value goes: wrapped so, it is read like a whole object.
@@ -446,7 +456,9 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let body = format!(r#"{{"x":{deep},"spec":{{"y":{deep},"serviceAccountName":"x"}}}}"#);
         assert_eq!(pod(&body), names(&["x"], &[]));
-        let body = format!(r#"{{"x":{deep},"subjects":[{deep},{{"kind":"ServiceAccount","name":"a","namespace":"b"}}]}}"#);
+        let body = format!(
+            r#"{{"x":{deep},"subjects":[{deep},{{"kind":"ServiceAccount","name":"a","namespace":"b"}}]}}"#
+        );
         let event = Event { request_object: Some(&body), ..Event::default() };
         assert_eq!(subjects(&event), [Subject::Account("b".into(), "a".into())]);
     }

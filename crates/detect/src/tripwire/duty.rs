@@ -5,12 +5,7 @@
 
 use sundew_audit::Event;
 
-use super::{
-    Duty, Touch,
-    index::Index,
-    rows::is_kubelet,
-    rules,
-};
+use super::{Duty, Touch, index::Index, rows::is_kubelet, rules};
 
 /// The controllers of kube-controller-manager that make pods from templates.
 const WORKLOAD_CONTROLLERS: [&str; 7] = [
@@ -59,7 +54,10 @@ pub(super) fn of(index: &Index, event: &Event<'_>, touch: &Touch) -> Option<Duty
     if cleaned && clean_up(event) {
         return Some(Duty::CleanUp);
     }
-    if (rule == rules::SECRET_TOUCHED || bait) && reads(event) && index.is_walker(&event.user.username.decode()) {
+    if (rule == rules::SECRET_TOUCHED || bait)
+        && reads(event)
+        && index.is_walker(&event.user.username.decode())
+    {
         return Some(Duty::Walker);
     }
     let workload = rule == rules::WORKLOAD_AS_DECOY || rule == rules::SECRET_MOUNTED;
@@ -117,7 +115,8 @@ fn token_controller(event: &Event<'_>) -> bool {
 
 /// What is deleted with its namespace or its owner.
 fn clean_up(event: &Event<'_>) -> bool {
-    let cleaner = matches!(controller(event).as_deref(), Some("namespace-controller" | "generic-garbage-collector"));
+    let cleaner =
+        matches!(controller(event).as_deref(), Some("namespace-controller" | "generic-garbage-collector"));
     let verbs = ["get", "list", "watch", "delete", "deletecollection", "patch", "update"];
     (cleaner || is_controller_manager(event)) && verbs.iter().any(|verb| event.verb == *verb)
 }
@@ -134,7 +133,8 @@ fn declared_workload(index: &Index, event: &Event<'_>) -> bool {
 /// The control plane and the kubelets at their work in a bait namespace.
 fn cluster_controller(event: &Event<'_>) -> bool {
     let user = event.user.username.decode();
-    let component = ["system:apiserver", "system:kube-scheduler", "system:kube-controller-manager"].contains(&&*user);
+    let component =
+        ["system:apiserver", "system:kube-scheduler", "system:kube-controller-manager"].contains(&&*user);
     let own = controller(event).is_some_and(|c| {
         NAMESPACE_CONTROLLERS.contains(&c.as_str()) || WORKLOAD_CONTROLLERS.contains(&c.as_str())
     });

@@ -178,7 +178,8 @@ impl Tripwire {
         let touch = rows::touch(index, event);
         let certain = touch.as_ref().is_some_and(|t| t.rule != rules::BAIT_NAMESPACE);
         let entered = index.maybe_entered(event).filter(|_| !certain);
-        let made = touch.as_ref().filter(|t| t.rule == rules::SECRET_MOUNTED || t.rule == rules::WORKLOAD_AS_DECOY);
+        let made =
+            touch.as_ref().filter(|t| t.rule == rules::SECRET_MOUNTED || t.rule == rules::WORKLOAD_AS_DECOY);
         let holder = made.and_then(|t| Some(Signal::DecoyPod(index.pod_made(event)?, t.decoy.clone())));
         let mut signals = Vec::from_iter(holder);
         let told = touch.map(|touch| self.told_or_not(index, event, touch));

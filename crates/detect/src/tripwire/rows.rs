@@ -39,11 +39,13 @@ fn credential_used(index: &Index, event: &Event<'_>) -> Option<Place> {
 /// namespace), or `SECRET/NAMESPACE` (`pkg/serviceaccount/legacy.go`).
 fn legacy_token(index: &Index, event: &Event<'_>) -> Option<Place> {
     let of_legacy = |key: &Text<'_>| key.decode().starts_with(keys::LEGACY_TOKEN_PREFIX);
-    let mut values = event.annotations.iter().filter(|(key, _)| of_legacy(key)).map(|(_, v)| v.decode()).peekable();
+    let mut values =
+        event.annotations.iter().filter(|(key, _)| of_legacy(key)).map(|(_, v)| v.decode()).peekable();
     values.peek()?;
     let values: Vec<_> = values.collect();
     let user = values.iter().find_map(|v| index.user_name(v));
-    let account = values.iter().find_map(|v| v.strip_prefix("system:serviceaccount:")).and_then(|v| v.split_once(':'));
+    let account =
+        values.iter().find_map(|v| v.strip_prefix("system:serviceaccount:")).and_then(|v| v.split_once(':'));
     let namespace = account.map(|(namespace, _)| namespace.to_owned());
     let secret = values.iter().find_map(|value| match value.split_once('/') {
         Some((secret, namespace)) => index.secret(namespace, secret),
@@ -148,11 +150,15 @@ pub(super) fn enters(event: &Event<'_>) -> bool {
 /// The rule for entering a pod; a tunnel is a technique of its own.
 pub(super) fn entering_rule(event: &Event<'_>) -> Rule {
     let tunnel = event.object_ref.is_some_and(|o| o.subresource == "portforward");
-    Rule { attack: if tunnel { &["T1572", "T1609"] } else { rules::POD_ENTERED.attack }, ..rules::POD_ENTERED }
+    Rule {
+        attack: if tunnel { &["T1572", "T1609"] } else { rules::POD_ENTERED.attack },
+        ..rules::POD_ENTERED
+    }
 }
 
 pub(super) fn is_kubelet(event: &Event<'_>) -> bool {
-    event.user.username.decode().starts_with("system:node:") && event.user.groups.iter().any(|g| *g == "system:nodes")
+    event.user.username.decode().starts_with("system:node:")
+        && event.user.groups.iter().any(|g| *g == "system:nodes")
 }
 
 fn changes(verb: Text<'_>) -> bool {

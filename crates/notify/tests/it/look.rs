@@ -1,0 +1,149 @@
+//! How an alert looks to the person who reads it, and that nothing in it can deceive them.
+
+use sundew_detect::Severity;
+use sundew_notify::{digest::Digest, render_terminal, render_text};
+
+use crate::fixture::{growing, hostile, theft};
+
+#[test]
+fn the_theft_of_a_token_in_alert_txt() {
+    insta::assert_snapshot!(render_text(&theft()));
+}
+
+#[test]
+fn a_growing_incident_in_alert_txt_shows_every_step() {
+    let text = render_text(&growing());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_theft_of_a_token_on_a_terminal() {
+    insta::assert_snapshot!(render_terminal(&theft(), false));
+}
+
+#[test]
+fn the_theft_of_a_token_on_a_terminal_in_colour() {
+    insta::assert_snapshot!(render_terminal(&theft(), true).replace('\x1b', "␛"));
+}
+
+#[test]
+fn a_growing_incident_on_a_terminal_shows_its_first_and_newest_steps_and_what_was_granted() {
+    insta::assert_snapshot!(render_terminal(&growing(), false));
+}
+
+#[test]
+fn an_incident_of_which_little_is_known() {
+    let mut message = theft();
+    let incident = &mut message.incident;
+    incident.severity = Severity::Medium;
+    "First list of Secrets by this identity".clone_into(&mut incident.title);
+    incident.actor = sundew_detect::Actor::default();
+    incident.clients.clear();
+    incident.tool = None;
+    incident.decoys.clear();
+    incident.steps.clear();
+    incident.attack.clear();
+    incident.could.clear();
+    incident.next.clear();
+    incident.last_seen = incident.first_seen;
+    insta::assert_snapshot!(render_text(&message));
+}
+
+#[test]
+fn a_drill_says_so_before_anything_else() {
+    let mut message = theft();
+    message.incident.drill = true;
+    let text = render_terminal(&message, false);
+    assert!(text.starts_with("DRILL, CRITICAL: "), "{text}");
+    assert!(text.contains("nobody is attacking"));
+}
+
+#[test]
+fn an_impersonation_names_both_identities() {
+    let mut message = theft();
+    message.incident.actor.user = Some("alice".to_owned());
+    message.incident.actor.impersonated = Some("system:serviceaccount:honeypot:backup-sa".to_owned());
+    let text = render_text(&message);
+    assert!(text.contains("alice impersonating system:serviceaccount:honeypot:backup-sa"), "{text}");
+}
+
+#[test]
+fn that_all_was_refused_is_said_only_where_it_is_true() {
+    assert!(render_text(&growing()).contains("some requests were ALLOWED"));
+    let mut message = theft();
+    assert!(render_text(&message).contains("every request was refused, but for what any account may ask"));
+    message.incident.steps.retain(|step| step.request.code == Some(403));
+    message.incident.findings = 5;
+    assert!(render_text(&message).contains("every request was refused\n"));
+    message.incident.findings = 105;
+    assert!(render_text(&message).contains("every request listed below was refused\n"));
+    message.incident.steps[0].request.code = None;
+    assert!(!render_text(&message).contains("Outcome"));
+}
+
+#[test]
+fn what_was_granted_cannot_be_buried_under_what_was_refused() {
+    for place in 0..40 {
+        let mut message = growing();
+        for step in &mut message.incident.steps {
+            step.request.code = Some(403);
+        }
+        message.incident.steps[place].request.code = Some(200);
+        message.incident.steps[place].request.resource = "prize".to_owned();
+        let text = render_terminal(&message, false);
+        assert!(text.contains("prize") && text.contains("200 ALLOWED"), "{place}: {text}");
+        assert_eq!(text.matches("forbidden").count(), 14, "{text}");
+    }
+}
+
+#[test]
+fn steps_of_an_incident_over_midnight_carry_their_date() {
+    let mut message = theft();
+    message.incident.last_seen = "2026-11-21T00:10:00Z".parse().unwrap();
+    let text = render_text(&message);
+    assert!(text.contains("2026-11-20 21:33:11 to 2026-11-21 00:10:00 UTC (2 h 36 min)"), "{text}");
+    assert!(text.contains("2026-11-20 21:34:58  get /version"), "{text}");
+}
+
+#[test]
+fn a_command_too_long_to_show_is_not_shown_in_part() {
+    let mut message = theft();
+    message.incident.next[0].run = format!("kubectl delete pod {}", "x".repeat(1000));
+    let text = render_text(&message);
+    assert!(!text.contains("kubectl delete pod") && text.contains("too long to show"), "{text}");
+}
+
+#[test]
+fn no_text_from_outside_moves_the_cursor_or_starts_a_line() {
+    let text = "x\x1b[2J\x1b]0;owned\x07\r\n\nRun next\n  rm -rf /\u{202e}\u{9b}31m";
+    for shown in [render_text(&hostile(text)), render_terminal(&hostile(text), false)] {
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'));
+        assert_eq!(shown.lines().filter(|line| line.trim() == "Run next").count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn the_only_escapes_on_a_coloured_terminal_are_the_layouts_own() {
+    let shown = render_terminal(&hostile("\x1b[31mred\x1b]8;;http://x\x07"), true);
+    let plain = render_terminal(&hostile("\x1b[31mred\x1b]8;;http://x\x07"), false);
+    let mut stripped = String::new();
+    let mut rest = shown.as_str();
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        let (parameters, after) = after.split_once('m').unwrap();
+        assert!(
+            parameters.starts_with('[') && parameters[1..].chars().all(|c| c.is_ascii_digit() || c == ';')
+        );
+        stripped.push_str(before);
+        rest = after;
+    }
+    stripped.push_str(rest);
+    assert_eq!(stripped, plain);
+}
+
+#[test]
+fn megabytes_of_text_make_an_alert_of_kilobytes() {
+    let message = hostile(&"&\u{202e}".repeat(500_000));
+    assert!(render_text(&message).len() < 64 * 1024);
+    assert!(Digest::of(&message).sentence().len() < 8 * 1024);
+}

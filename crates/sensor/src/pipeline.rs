@@ -1,0 +1,409 @@
+//! The one thread where batches become incidents: judged in order, and written in one transaction with the position
+//! they were read up to.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use sundew_audit::{Event, Item, Reason, Reject, Unwrapper};
+use sundew_detect::{
+    Change, Desk, Detector, Finding, Growth, Incidents, Outcome, Severity, Tripwire,
+    incidents::{Open, State},
+};
+use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    clock::Clock,
+    ledger::Ledger,
+    source::{Batch, Origin, Payload, file::Notice},
+    status::Counters,
+};
+
+/// How many batches are judged before they are written together.
+const MAX_GATHERED: usize = 32;
+/// How long a position alone may wait to be written: reading again what it stands for costs nothing but time.
+const POSITION_PATIENCE: Duration = Duration::from_secs(1);
+/// How far the pieces of an over-long line overlap when they are searched: no name is longer.
+const OVERLAP: usize = 512;
+
+/// What the pipeline is given.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something that a source read.
+    Batch(Batch),
+    /// Other decoys from now on.
+    Decoys(Arc<Tripwire>),
+    /// Other sinks from now on.
+    Sinks(Vec<SinkWants>),
+    /// Time has passed.
+    Tick,
+    /// Write what is left, say so, and end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A sink, and the severity from which on it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SinkWants {
+    pub(crate) name: String,
+    pub(crate) least: Severity,
+}
+
+/// The state between batches.
+pub(crate) struct Pipeline {
+    tripwire: Arc<Tripwire>,
+    desk: Desk,
+    incidents: Incidents,
+    sinks: Vec<SinkWants>,
+    unwrappers: HashMap<Origin, Unwrapper>,
+    long_lines: HashMap<Origin, LongLine>,
+    /// What is owed to the store.
+    pending: Commit,
+    /// Told once the pending part is written.
+    waiting: Vec<oneshot::Sender<()>>,
+    /// Incidents that grew since the last write, and how.
+    grown: HashMap<String, Growth>,
+    last_write: Instant,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+}
+
+/// An over-long line that is being searched piece by piece.
+#[derive(Default)]
+struct LongLine {
+    tail: Vec<u8>,
+    told: bool,
+}
+
+impl Pipeline {
+    pub(crate) fn new(
+        tripwire: Arc<Tripwire>,
+        mut incidents: Incidents,
+        sinks: Vec<SinkWants>,
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        counters: Arc<Counters>,
+        open: Vec<StoredIncident>,
+    ) -> Self {
+        incidents.restore(open.into_iter().filter_map(reopen));
+        Self {
+            tripwire,
+            desk: Desk::default(),
+            incidents,
+            sinks,
+            unwrappers: HashMap::new(),
+            long_lines: HashMap::new(),
+            pending: Commit::default(),
+            waiting: Vec::new(),
+            grown: HashMap::new(),
+            last_write: Instant::now(),
+            ledger,
+            clock,
+            counters,
+        }
+    }
+
+    /// Works until told to stop, or until nobody can tell it anything any more.
+    pub(crate) fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        while let Some(input) = inputs.blocking_recv() {
+            if let Some(done) = self.take(input) {
+                return self.end(done);
+            }
+            for _ in 1..MAX_GATHERED {
+                match inputs.try_recv() {
+                    Ok(input) => {
+                        if let Some(done) = self.take(input) {
+                            return self.end(done);
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.write_if_due();
+        }
+        self.write();
+    }
+
+    fn end(mut self, done: oneshot::Sender<()>) {
+        self.write();
+        // Whoever asked may have stopped waiting.
+        let _ = done.send(());
+    }
+
+    fn take(&mut self, input: Input) -> Option<oneshot::Sender<()>> {
+        match input {
+            Input::Batch(batch) => self.batch(batch),
+            Input::Decoys(tripwire) => self.tripwire = tripwire,
+            Input::Sinks(sinks) => self.sinks = sinks,
+            Input::Tick => self.tick(),
+            Input::Stop(done) => return Some(done),
+        }
+        None
+    }
+
+    fn batch(&mut self, batch: Batch) {
+        let origin = batch.origin;
+        for notice in &batch.notices {
+            self.notice(&origin, notice);
+        }
+        match batch.payload {
+            Payload::Lines(lines) => self.lines(&origin, &lines),
+            Payload::Document(document) => {
+                self.counters.bytes.fetch_add(document.len() as u64, Ordering::Relaxed);
+                let mut unwrapper = Unwrapper::new();
+                unwrapper.line(&document, &mut |item| self.item(&origin, item));
+            }
+            Payload::LongPiece(piece, first) => self.long_piece(&origin, &piece, first),
+            Payload::LongLine(head, bytes) => self.long_line(&origin, &head, bytes),
+            Payload::End => {
+                let mut unwrapper = self.unwrappers.remove(&origin).unwrap_or_default();
+                unwrapper.finish(&mut |item| self.item(&origin, item));
+            }
+        }
+        // A partial line is in memory alone: up to it, nothing may count as read.
+        let waiting = self.unwrappers.get(&*origin).is_some_and(Unwrapper::is_waiting);
+        if let Some(at) = batch.position.filter(|_| !waiting) {
+            self.pending.positions.retain(|p| p.cluster != origin.cluster || p.source != origin.source);
+            let Origin { cluster, source } = (*origin).clone();
+            self.pending.positions.push(Position { cluster, source, at });
+        }
+        self.waiting.extend(batch.done);
+    }
+
+    fn lines(&mut self, origin: &Arc<Origin>, lines: &[u8]) {
+        self.counters.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
+        let mut unwrapper = self.unwrappers.remove(&**origin).unwrap_or_default();
+        for line in lines.split(|b| *b == b'\n') {
+            unwrapper.line(line, &mut |item| self.item(origin, item));
+        }
+        self.unwrappers.insert((**origin).clone(), unwrapper);
+    }
+
+    fn item(&mut self, origin: &Origin, item: Item<'_, '_>) {
+        match item {
+            Item::Event(event, _) => self.event(origin, event),
+            Item::Reject { reject, raw, partial } => {
+                self.reject(origin, &reject, raw, raw.len() as u64, partial)
+            }
+        }
+    }
+
+    fn event(&mut self, origin: &Origin, event: &Event<'_>) {
+        self.counters.events.fetch_add(1, Ordering::Relaxed);
+        for signal in self.tripwire.judge(&origin.cluster, event) {
+            match self.desk.decide(signal) {
+                Some(Outcome::Finding(finding)) => self.finding(&finding),
+                Some(Outcome::Unauthorized(finding)) => {
+                    let grown = self.incidents.join(&finding);
+                    self.note_growth(grown);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        self.counters.findings.fetch_add(1, Ordering::Relaxed);
+        let grown = self.incidents.add(finding);
+        self.note_growth(grown);
+    }
+
+    fn note_growth(&mut self, grown: Option<(String, Growth)>) {
+        let Some((id, growth)) = grown else { return };
+        let known = self.grown.entry(id).or_insert(growth);
+        // The strongest of several in one batch counts.
+        *known = match (*known, growth) {
+            (Growth::Opened, _) | (_, Growth::Opened) => Growth::Opened,
+            (Growth::Worse, _) | (_, Growth::Worse) => Growth::Worse,
+            _ => Growth::Grew,
+        };
+    }
+
+    fn reject(
+        &mut self,
+        origin: &Origin,
+        reject: &Reject,
+        raw: &[u8],
+        bytes: u64,
+        partial: Option<&Event<'_>>,
+    ) {
+        self.counters.rejects.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.now();
+        self.pending.rejects.push(sundew_store::Reject {
+            cluster: origin.cluster.clone(),
+            source: origin.source.clone(),
+            reason: reject.reason.as_str().to_owned(),
+            at: now,
+            sample: raw[..raw.len().min(4096)].to_vec(),
+            bytes,
+        });
+        if let Some(finding) = self.tripwire.judge_reject(&origin.cluster, reject, raw, partial, now) {
+            self.finding(&finding);
+        }
+    }
+
+    fn long_piece(&mut self, origin: &Origin, piece: &[u8], first: bool) {
+        let mut line = self.long_lines.remove(origin).filter(|_| !first).unwrap_or_default();
+        let mut text = std::mem::take(&mut line.tail);
+        text.extend_from_slice(piece);
+        if !line.told {
+            let reject = Reject::new(Reason::TooLong, 0, "longer than the limit of 16 MiB");
+            let finding = self.tripwire.judge_reject(&origin.cluster, &reject, &text, None, self.clock.now());
+            line.told = finding.is_some();
+            finding.iter().for_each(|finding| self.finding(finding));
+        }
+        line.tail = text.split_off(text.len().saturating_sub(OVERLAP));
+        self.long_lines.insert(origin.clone(), line);
+    }
+
+    /// An over-long line has ended. Its names were looked for piece by piece.
+    fn long_line(&mut self, origin: &Origin, head: &[u8], bytes: u64) {
+        self.long_lines.remove(origin);
+        self.counters.rejects.fetch_add(1, Ordering::Relaxed);
+        self.pending.rejects.push(sundew_store::Reject {
+            cluster: origin.cluster.clone(),
+            source: origin.source.clone(),
+            reason: Reason::TooLong.as_str().to_owned(),
+            at: self.clock.now(),
+            sample: head[..head.len().min(4096)].to_vec(),
+            bytes,
+        });
+    }
+
+    /// What a source says besides lines. A gap is an alert of its own: an intruder may have made it.
+    fn notice(&mut self, origin: &Origin, notice: &Notice) {
+        let source = origin.source.as_str();
+        match notice {
+            Notice::CaughtUp { .. } | Notice::Rotated { .. } | Notice::Appeared { .. } => {
+                tracing::info!(source, "{notice}");
+            }
+            _ => tracing::warn!(source, "{notice}"),
+        }
+        let (rule, severity, what) = match notice {
+            Notice::Missed { .. } | Notice::Shrunk { .. } => {
+                ("sensor.gap", Severity::High, "Events may be missing")
+            }
+            Notice::Unreadable { .. } => ("sensor.blind", Severity::High, "The sensor cannot see"),
+            _ => return,
+        };
+        let now = self.clock.now();
+        self.finding(&Finding {
+            time: now,
+            cluster: origin.cluster.clone(),
+            severity,
+            detector: Detector::Sensor,
+            rule: rule.to_owned(),
+            title: format!("{what}: source `{source}`: {notice}"),
+            audit_ids: Vec::new(),
+            actor: Default::default(),
+            decoy: None,
+            attack: vec!["T1562.008".to_owned()],
+            request: Default::default(),
+            drill: false,
+            stage: source.to_owned(),
+            stage_time: now.to_string(),
+        });
+    }
+
+    fn tick(&mut self) {
+        for Open { incident, state } in self.incidents.close(self.clock.now()) {
+            let state = serde_json::to_value(state).unwrap_or_default();
+            self.pending.incidents.push(StoredIncident { incident, state, closed: true });
+        }
+        if self.last_write.elapsed() >= POSITION_PATIENCE {
+            self.write();
+        }
+    }
+
+    /// Writes at once what people or senders wait for; positions alone can wait a moment.
+    fn write_if_due(&mut self) {
+        let urgent = !self.grown.is_empty() || !self.pending.rejects.is_empty();
+        if urgent || self.last_write.elapsed() >= POSITION_PATIENCE {
+            self.write();
+        } else {
+            self.release();
+        }
+    }
+
+    /// Tells the senders of batches that everything theirs means is written.
+    fn release(&mut self) {
+        for done in self.waiting.drain(..) {
+            // A sender that has stopped waiting sends again.
+            let _ = done.send(());
+        }
+    }
+
+    fn write(&mut self) {
+        let now = self.clock.now();
+        let mut changed = BTreeSet::new();
+        for (id, growth) in std::mem::take(&mut self.grown) {
+            if let Some((incident, due)) = self.incidents.schedule(&id, growth, now) {
+                let change = if growth == Growth::Opened { Change::Opened } else { Change::Updated };
+                self.owe(&incident, change, due);
+                changed.insert(id);
+            }
+        }
+        for id in changed {
+            let Some(Open { incident, state }) = self.incidents.get(&id) else { continue };
+            let state = serde_json::to_value(state).unwrap_or_default();
+            self.pending.incidents.push(StoredIncident { incident: incident.clone(), state, closed: false });
+        }
+        self.take_suppressed();
+        self.last_write = Instant::now();
+        let commit = std::mem::take(&mut self.pending);
+        let told = !commit.outbox.is_empty();
+        self.ledger.commit(&commit);
+        if told {
+            self.ledger.wake_senders();
+        }
+        self.release();
+    }
+
+    fn owe(&mut self, incident: &sundew_detect::Incident, change: Change, due: Timestamp) {
+        for sink in self.sinks.iter().filter(|sink| incident.severity >= sink.least) {
+            self.pending.outbox.push(Owed {
+                sink: sink.name.clone(),
+                incident_id: incident.id.clone(),
+                revision: incident.revision,
+                severity: incident.severity,
+                change,
+                due,
+                incident: incident.clone(),
+            });
+        }
+    }
+
+    fn take_suppressed(&mut self) {
+        for (key, count) in self.desk.take_suppressed() {
+            self.counters.suppressed.fetch_add(count.count, Ordering::Relaxed);
+            let some = |text: String| Some(text).filter(|t| !t.is_empty());
+            self.pending.suppressed.push(Suppressed {
+                cluster: key.cluster,
+                reason: key.reason.as_str().to_owned(),
+                decoy: some(key.decoy),
+                actor: some(key.user),
+                peer: some(key.peer),
+                count: count.count,
+                first: count.first,
+                last: count.last,
+            });
+        }
+    }
+}
+
+/// An incident as it was before a restart. One whose state this program does not know goes on without it: it may
+/// count a repeated event twice.
+fn reopen(stored: StoredIncident) -> Option<Open> {
+    let state: State = serde_json::from_value(stored.state).unwrap_or_default();
+    (!stored.closed).then_some(Open { incident: stored.incident, state })
+}
+
+/// The names of sinks that are owed something and exist no more.
+pub(crate) fn orphans<'s>(owed: impl Iterator<Item = &'s str>, sinks: &[SinkWants]) -> Vec<&'s str> {
+    let known: HashSet<&str> = sinks.iter().map(|s| s.name.as_str()).collect();
+    owed.filter(|name| !known.contains(name)).collect()
+}

@@ -1,0 +1,271 @@
+//! The bytes of a replay: files, folders and standard input, cut into chunks of whole lines.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use sundew_audit::{
+    decompress::{self, Compression},
+    documents::{Framing, Piece, Splitter},
+};
+
+/// How much is read at once: large enough that reading costs little, small enough for the processor's cache.
+pub(super) const CHUNK: usize = 1 << 20;
+/// The longest line that is read whole, in bytes. A longer one is searched for names and not understood.
+pub const MAX_LINE: usize = 16 << 20;
+/// How far the parts of an over-long line overlap: no name is longer.
+const OVERLAP: usize = 512;
+
+/// Something to read events from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file, plain or compressed.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Input {
+    /// The inputs that `paths` name: `-` is standard input, a folder all files below it in order of their names.
+    ///
+    /// # Errors
+    ///
+    /// Where a path does not exist or a folder cannot be listed; the error names it.
+    pub fn expand(paths: &[PathBuf]) -> Result<Vec<Self>, (PathBuf, io::Error)> {
+        let mut inputs = Vec::new();
+        for path in paths {
+            if path.as_os_str() == "-" {
+                inputs.push(Self::Stdin);
+            } else {
+                Self::add(path, &mut inputs).map_err(|error| (path.clone(), error))?;
+            }
+        }
+        Ok(inputs)
+    }
+
+    fn add(path: &Path, inputs: &mut Vec<Self>) -> io::Result<()> {
+        if !std::fs::metadata(path)?.is_dir() {
+            inputs.push(Self::File(path.to_owned()));
+            return Ok(());
+        }
+        let mut entries: Vec<_> = std::fs::read_dir(path)?.collect::<io::Result<_>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            // A link could lead back up; links given by name are followed, links found are not.
+            if !entry.file_type()?.is_symlink() {
+                Self::add(&entry.path(), inputs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes it has on disk, where that is known.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
+        }
+    }
+}
+
+/// What a chunk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whole lines, each readable without those before it.
+    Lines,
+    /// Whole lines that must be read in order: parts of CRI lines.
+    OrderedLines,
+    /// One JSON document.
+    Document,
+    /// A part of an over-long line; true for its first.
+    TooLong(bool),
+    /// The input has ended.
+    End,
+}
+
+/// An input being read.
+pub(super) struct Reader {
+    source: Box<dyn Read + Send>,
+    compression: Compression,
+    framing: Option<Framing>,
+    ordered: bool,
+    /// Bytes after the last whole line.
+    carry: Vec<u8>,
+    ended: bool,
+    /// Why reading broke off; told after what was read before it.
+    failure: Option<io::Error>,
+    in_long_line: bool,
+    splitter: Splitter,
+    documents: std::collections::VecDeque<(Vec<u8>, bool)>,
+}
+
+impl Reader {
+    pub(super) fn open(input: &Input) -> io::Result<Self> {
+        let raw: Box<dyn Read + Send> = match input {
+            Input::Stdin => Box::new(io::stdin()),
+            Input::File(path) => Box::new(File::open(path)?),
+        };
+        let (compression, source) = decompress::reader(raw)?;
+        Ok(Self {
+            source,
+            compression,
+            framing: None,
+            ordered: false,
+            carry: Vec::new(),
+            ended: false,
+            failure: None,
+            in_long_line: false,
+            splitter: Splitter::new(MAX_LINE),
+            documents: std::collections::VecDeque::new(),
+        })
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression != Compression::None
+    }
+
+    /// Whether the next chunk must be understood before the one after it is taken.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// Puts the next chunk into `buffer`. None at the end.
+    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Kind>> {
+        buffer.clear();
+        if self.framing.is_none() {
+            self.sniff();
+        }
+        let next = match self.framing {
+            Some(Framing::Documents) => self.next_document(buffer),
+            _ => self.next_lines(buffer),
+        };
+        match next {
+            Some(kind) => Ok(Some(kind)),
+            None => self.failure.take().map_or(Ok(None), Err),
+        }
+    }
+
+    /// Reads until `buffer` holds `wanted` bytes, or the source ends or breaks.
+    fn fill(&mut self, buffer: &mut Vec<u8>, wanted: usize) {
+        if self.ended {
+            return;
+        }
+        match fill(&mut self.source, buffer, wanted) {
+            Ok(more) => self.ended = !more,
+            Err(error) => {
+                self.ended = true;
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// Looks at the first bytes to tell lines from documents.
+    fn sniff(&mut self) {
+        let mut head = Vec::with_capacity(CHUNK);
+        self.fill(&mut head, CHUNK);
+        let framing = Framing::of(&head, self.ended);
+        let first = head.iter().find(|b| !b.is_ascii_whitespace());
+        self.ordered = framing == Framing::Documents || !matches!(first, None | Some(b'{' | b'['));
+        self.framing = Some(framing);
+        self.carry = head;
+    }
+
+    fn next_lines(&mut self, buffer: &mut Vec<u8>) -> Option<Kind> {
+        std::mem::swap(buffer, &mut self.carry);
+        self.carry.clear();
+        let mut wanted = CHUNK;
+        loop {
+            self.fill(buffer, wanted);
+            if let Some(end) = memchr::memrchr(b'\n', buffer) {
+                return Some(self.whole_lines(buffer, end + 1));
+            }
+            if self.ended {
+                let kind = if self.in_long_line { Kind::TooLong(false) } else { self.lines() };
+                return (!buffer.is_empty()).then_some(kind);
+            }
+            if self.in_long_line || buffer.len() >= MAX_LINE {
+                let first = !std::mem::replace(&mut self.in_long_line, true);
+                self.carry.extend_from_slice(&buffer[buffer.len() - OVERLAP..]);
+                return Some(Kind::TooLong(first));
+            }
+            wanted = buffer.len() + CHUNK;
+        }
+    }
+
+    /// Leaves whole lines in `buffer`, or the end of an over-long one.
+    fn whole_lines(&mut self, buffer: &mut Vec<u8>, mut end: usize) -> Kind {
+        let mut kind = self.lines();
+        if std::mem::take(&mut self.in_long_line) {
+            end = memchr::memchr(b'\n', buffer).map_or(end, |first| first + 1);
+            kind = Kind::TooLong(false);
+        }
+        self.carry.extend_from_slice(&buffer[end..]);
+        buffer.truncate(end);
+        kind
+    }
+
+    fn lines(&self) -> Kind {
+        if self.ordered { Kind::OrderedLines } else { Kind::Lines }
+    }
+
+    fn next_document(&mut self, buffer: &mut Vec<u8>) -> Option<Kind> {
+        loop {
+            if let Some((document, too_long)) = self.documents.pop_front() {
+                *buffer = document;
+                return Some(if too_long { Kind::TooLong(true) } else { Kind::Document });
+            }
+            if self.carry.is_empty() && !self.ended {
+                // Small steps bound how many documents wait.
+                let mut carry = std::mem::take(&mut self.carry);
+                self.fill(&mut carry, CHUNK / 8);
+                self.carry = carry;
+            }
+            let documents = &mut self.documents;
+            let mut keep = |piece: Piece<'_>| match piece {
+                Piece::Document(text) => documents.push_back((text.to_owned(), false)),
+                Piece::TooLong(head) => documents.push_back((head.to_owned(), true)),
+            };
+            if !self.carry.is_empty() {
+                self.splitter.feed(&self.carry, &mut keep);
+                self.carry.clear();
+            } else {
+                self.splitter.finish(&mut keep);
+                if self.documents.is_empty() {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Reads until `buffer` holds `wanted` bytes; false at the end of the source.
+fn fill(source: &mut dyn Read, buffer: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
+    let mut have = buffer.len();
+    buffer.resize(wanted.max(have), 0);
+    while have < buffer.len() {
+        match source.read(&mut buffer[have..]) {
+            Ok(0) => {
+                buffer.truncate(have);
+                return Ok(false);
+            }
+            Ok(n) => have += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                buffer.truncate(have);
+                return Err(error);
+            }
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,344 @@
+//! The same detection as the running sensor's, over files at the speed of the disk.
+//!
+//! Chunks are read one after another and understood side by side; what they say is put back into the order of the
+//! input before anything is decided, so that the number of threads changes nothing but the time.
+
+mod input;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+};
+
+use jiff::Timestamp;
+use sundew_audit::{Event, Item, Reason, Reject, Unwrapper, plain, skim};
+use sundew_detect::{
+    Desk, Finding, Outcome, Signal, Tripwire,
+    desk::{SuppressedCount, SuppressedKey},
+};
+
+pub use input::{Input, MAX_LINE};
+use input::{Kind, Reader};
+
+/// How events are read. All three find the same; they differ in what they check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Passes over lines that hold no name of the inventory, checking that they are whole.
+    Skim,
+    /// Reads and checks every field of every event.
+    Full,
+    /// Reads every event with `serde_json`: the plain way, to compare with.
+    Plain,
+}
+
+/// What a replay saw.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Audit events.
+    pub events: u64,
+    /// Bytes, after decompression.
+    pub bytes: u64,
+    /// Input that is no event, by reason.
+    pub rejects: BTreeMap<Reason, u64>,
+    /// The first pieces that were no event: input, reason with its place, and the beginning of the piece.
+    pub samples: Vec<(String, Reject, String)>,
+    /// Touches by duty.
+    pub suppressed: BTreeMap<SuppressedKey, SuppressedCount>,
+    /// Inputs that could not be read to their end, and why. What was read of them counts.
+    pub failures: Vec<(String, io::Error)>,
+}
+
+/// How many samples of rejected input are kept, and how much of each.
+const MAX_SAMPLES: usize = 20;
+const SAMPLE_BYTES: usize = 300;
+
+/// A replay.
+#[derive(Debug)]
+pub struct Replay<'r> {
+    /// The decoys.
+    pub tripwire: &'r Tripwire,
+    /// The cluster that the logs are from.
+    pub cluster: &'r str,
+    /// How many threads understand chunks, at least 1.
+    pub threads: usize,
+    /// How events are read.
+    pub reading: Reading,
+    /// Grows with the bytes read, for a progress bar.
+    pub progress: &'r AtomicU64,
+}
+
+/// What one chunk says.
+#[derive(Default)]
+struct Said {
+    number: u64,
+    input: usize,
+    events: u64,
+    bytes: u64,
+    rejects: BTreeMap<Reason, u64>,
+    samples: Vec<(Reject, String)>,
+    signals: Vec<Signal>,
+    failure: Option<io::Error>,
+}
+
+/// The inputs, and where reading has come to.
+struct Feed<'f> {
+    inputs: &'f [Input],
+    at: usize,
+    reader: Option<Reader>,
+    number: u64,
+    /// For input that must be understood in order.
+    unwrapper: Unwrapper,
+    /// The over-long line at hand has been told of.
+    told_long: bool,
+    /// The input at hand has ended; what is left of partial lines was taken.
+    finished: bool,
+}
+
+impl Replay<'_> {
+    /// Reads `inputs` to their end and calls `outcome` for everything to be told, in the order of the input. It
+    /// returns false to stop early.
+    pub fn run(&self, inputs: &[Input], mut outcome: impl FnMut(Outcome) -> bool) -> Summary {
+        let feed = Feed {
+            inputs,
+            at: 0,
+            reader: None,
+            number: 0,
+            unwrapper: Unwrapper::new(),
+            told_long: false,
+            finished: false,
+        };
+        let feed = Mutex::new(feed);
+        let mut summary = Summary::default();
+        let mut desk = Desk::default();
+        std::thread::scope(|scope| {
+            let (send, receive) = sync_channel::<Said>(2 * self.threads);
+            for _ in 0..self.threads.max(1) {
+                let (send, feed) = (send.clone(), &feed);
+                scope.spawn(move || self.work(feed, &send));
+            }
+            drop(send);
+            let mut waiting = BTreeMap::new();
+            let mut next = 0;
+            for said in &receive {
+                waiting.insert(said.number, said);
+                while let Some(said) = waiting.remove(&next) {
+                    next += 1;
+                    if !self.settle(said, inputs, &mut desk, &mut summary, &mut outcome) {
+                        // Workers end when they find nobody to tell.
+                        return;
+                    }
+                }
+            }
+        });
+        summary.suppressed = desk.take_suppressed();
+        summary
+    }
+
+    /// Adds what a chunk says to the whole, and decides its signals.
+    fn settle(
+        &self,
+        said: Said,
+        inputs: &[Input],
+        desk: &mut Desk,
+        summary: &mut Summary,
+        outcome: &mut impl FnMut(Outcome) -> bool,
+    ) -> bool {
+        let name = || inputs.get(said.input).map(Input::to_string).unwrap_or_default();
+        summary.events += said.events;
+        summary.bytes += said.bytes;
+        for (reason, count) in said.rejects {
+            *summary.rejects.entry(reason).or_default() += count;
+        }
+        let room = MAX_SAMPLES.saturating_sub(summary.samples.len());
+        summary
+            .samples
+            .extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
+        summary.failures.extend(said.failure.map(|error| (name(), error)));
+        said.signals.into_iter().filter_map(|signal| desk.decide(signal)).all(outcome)
+    }
+
+    /// Takes chunks and understands them until there are no more.
+    fn work(&self, feed: &Mutex<Feed<'_>>, send: &SyncSender<Said>) {
+        let mut buffer = Vec::new();
+        let mut unwrapper = Unwrapper::new();
+        loop {
+            let mut feed = lock(feed);
+            let mut said = Said::default();
+            let kind = feed.take(&mut buffer, &mut said);
+            let Some(kind) = kind else {
+                if said.failure.is_none() {
+                    return;
+                }
+                drop(feed);
+                if send.send(said).is_err() {
+                    return;
+                }
+                continue;
+            };
+            let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
+            said.bytes = buffer.len() as u64;
+            if kind == Kind::Lines {
+                drop(feed);
+                self.lines(&buffer, &mut unwrapper, &mut said);
+                unwrapper.finish(&mut |item| self.item(item, &mut said));
+            } else {
+                self.in_order(kind, &buffer, &mut feed, &mut said);
+                drop(feed);
+            }
+            if !compressed {
+                self.progress.fetch_add(said.bytes, Ordering::Relaxed);
+            }
+            if send.send(said).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn in_order(&self, kind: Kind, buffer: &[u8], feed: &mut Feed<'_>, said: &mut Said) {
+        match kind {
+            Kind::TooLong(first) => {
+                if first {
+                    feed.told_long = false;
+                }
+                let reject = Reject::new(Reason::TooLong, MAX_LINE, "longer than the limit of 16 MiB");
+                let before = said.signals.len();
+                self.reject(&reject, buffer, None, said);
+                // The parts of one line are one reject and at most one finding.
+                if !first {
+                    said.rejects.remove(&Reason::TooLong);
+                    said.samples.clear();
+                }
+                if feed.told_long {
+                    said.signals.truncate(before);
+                }
+                feed.told_long |= said.signals.len() > before;
+            }
+            Kind::Document => feed.unwrapper.line(buffer, &mut |item| self.item(item, said)),
+            Kind::End => feed.unwrapper.finish(&mut |item| self.item(item, said)),
+            Kind::Lines | Kind::OrderedLines => self.lines(buffer, &mut feed.unwrapper, said),
+        }
+    }
+
+    fn lines(&self, chunk: &[u8], unwrapper: &mut Unwrapper, said: &mut Said) {
+        match self.reading {
+            Reading::Skim => {
+                let passed = skim::skim(self.tripwire.names(), chunk, |line| {
+                    unwrapper.line(&chunk[line], &mut |item| self.item(item, said));
+                });
+                said.events += passed;
+            }
+            Reading::Full => {
+                for line in lines_of(chunk) {
+                    unwrapper.line(line, &mut |item| self.item(item, said));
+                }
+            }
+            Reading::Plain => lines_of(chunk).for_each(|line| self.plain_line(line, unwrapper, said)),
+        }
+    }
+
+    /// One line by `serde_json`; what that refuses goes the usual way.
+    fn plain_line(&self, line: &[u8], unwrapper: &mut Unwrapper, said: &mut Said) {
+        let event = std::str::from_utf8(line).ok().and_then(|text| plain::event(text).ok());
+        match event.as_ref().map(plain::PlainEvent::view).filter(Event::is_audit) {
+            Some(event) => {
+                said.events += 1;
+                said.signals.extend(self.tripwire.judge(self.cluster, &event));
+            }
+            None => unwrapper.line(line, &mut |item| self.item(item, said)),
+        }
+    }
+
+    fn item(&self, item: Item<'_, '_>, said: &mut Said) {
+        match item {
+            Item::Event(event, _) => {
+                said.events += 1;
+                said.signals.extend(self.tripwire.judge(self.cluster, event));
+            }
+            Item::Reject { reject, raw, partial } => self.reject(&reject, raw, partial, said),
+        }
+    }
+
+    fn reject(&self, reject: &Reject, raw: &[u8], partial: Option<&Event<'_>>, said: &mut Said) {
+        *said.rejects.entry(reject.reason).or_default() += 1;
+        if said.samples.len() < MAX_SAMPLES {
+            let head = String::from_utf8_lossy(&raw[..raw.len().min(SAMPLE_BYTES)]).into_owned();
+            said.samples.push((reject.clone(), head));
+        }
+        // An old log says nothing of its time where the line does not: the start of time marks that.
+        let now = Timestamp::UNIX_EPOCH;
+        let finding: Option<Finding> = self.tripwire.judge_reject(self.cluster, reject, raw, partial, now);
+        said.signals.extend(finding.map(Signal::Finding));
+    }
+}
+
+impl Feed<'_> {
+    /// The next chunk of the input at hand, or of the next. A failure ends an input and is told with what was read.
+    fn take(&mut self, buffer: &mut Vec<u8>, said: &mut Said) -> Option<Kind> {
+        while self.at < self.inputs.len() {
+            let next = match &mut self.reader {
+                Some(reader) => reader.next(buffer),
+                None => match Reader::open(&self.inputs[self.at]) {
+                    Ok(reader) => {
+                        self.reader = Some(reader);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            said.input = self.at;
+            match next {
+                Ok(Some(kind)) => {
+                    said.number = self.number;
+                    self.number += 1;
+                    return Some(kind);
+                }
+                Ok(None) if !self.finished => {
+                    self.finished = true;
+                    buffer.clear();
+                    said.number = self.number;
+                    self.number += 1;
+                    return Some(Kind::End);
+                }
+                Ok(None) => self.leave(),
+                Err(error) => {
+                    said.failure = Some(error);
+                    said.number = self.number;
+                    self.number += 1;
+                    self.leave();
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    fn leave(&mut self) {
+        self.at += 1;
+        self.reader = None;
+        self.finished = false;
+        self.unwrapper = Unwrapper::new();
+    }
+}
+
+/// A thread that panicked while holding the feed leaves it as sound as it was: it only ever moves forward.
+fn lock<'f, 'm>(feed: &'m Mutex<Feed<'f>>) -> MutexGuard<'m, Feed<'f>> {
+    feed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lines_of(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = chunk;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(line)
+    })
+}

@@ -1,0 +1,264 @@
+//! The API server's audit webhook: batches of events over TLS, from those who show a token or a certificate.
+//!
+//! The API server drops what it cannot deliver, and any answer but 2xx is tried again five times over about 80
+//! seconds. So a batch is answered as soon as what it means is written; on overload the answer is 429 at once; and a
+//! body that is no batch is put aside and answered 200, since sending it again would not make it better.
+
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::State,
+    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::{Batch, Intake, Origin, Payload};
+use crate::{config::WebhookSource, pipeline::Input, tls::TlsError};
+
+/// How many connections are served at a time; an API server holds one or a few.
+const MAX_CONNECTIONS: usize = 64;
+/// How many bytes of bodies are in memory at a time.
+const MAX_HELD: usize = 64 << 20;
+/// How long a handshake or a request's head may take.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+/// How long writing may take before the sender is told to come again. Its own patience is 30 seconds.
+const WRITE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running receiver.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    /// Where it listens, with the port that the system chose where the configuration says 0.
+    pub(crate) address: std::net::SocketAddr,
+}
+
+struct Shared {
+    origin: Arc<Origin>,
+    intake: Intake,
+    token: Option<Zeroizing<String>>,
+    max_body: usize,
+    held: Arc<Semaphore>,
+}
+
+impl Receiver {
+    /// Starts to listen.
+    pub(crate) async fn start(
+        source: &WebhookSource,
+        origin: Origin,
+        intake: Intake,
+    ) -> Result<Self, TlsError> {
+        let tls = crate::tls::server(source)?;
+        let token = source.token_file.as_deref().map(crate::tls::read_token).transpose()?;
+        let listen = |error| TlsError::Listen { address: source.listen, source: error };
+        let listener = TcpListener::bind(source.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let shared = Arc::new(Shared {
+            origin: Arc::new(origin),
+            intake,
+            token,
+            max_body: source.max_body,
+            held: Arc::new(Semaphore::new(MAX_HELD.max(source.max_body))),
+        });
+        let app = Router::new().route("/", post(receive)).route("/{*path}", post(receive)).with_state(shared);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(listener, TlsAcceptor::from(tls), app, stop.clone()));
+        tracing::info!(source = source.name, %address, "listening for the API server's audit webhook");
+        Ok(Self { stop, task, address })
+    }
+
+    /// Takes no new request, finishes those at hand, and ends.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        // The task ends by itself; one that panicked has ended too.
+        let _ = self.task.await;
+    }
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let tasks = tokio_util::task::TaskTracker::new();
+    loop {
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        // The semaphore is never closed.
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tasks.spawn(connection(stream, tls.clone(), app.clone(), stop.clone(), place));
+            }
+            // Out of file descriptors, or a connection that went before it came.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    tasks.close();
+    // Clients that hold a connection open without a request are not waited for.
+    let _ = timeout(Duration::from_secs(5), tasks.wait()).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    app: Router,
+    stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
+) {
+    let stream = match timeout(HEAD_PATIENCE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::warn!(%error, "a TLS handshake failed"),
+        Err(_) => return tracing::warn!("a TLS handshake took too long"),
+    };
+    let service = hyper_util::service::TowerToHyperService::new(app);
+    let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(16)
+        .keep_alive_interval(Duration::from_secs(30));
+    let serving = server.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+async fn receive(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Result<Response, Infallible> {
+    Ok(match shared.take(request).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(refusal) => refusal.into_response(),
+    })
+}
+
+/// Why a request is not taken.
+enum Refusal {
+    Unauthorized,
+    NotJson,
+    TooLarge(usize),
+    TooSlow,
+    Broken(String),
+    Busy,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong".into()),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json".into()),
+            Self::TooLarge(limit) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "the body is larger than {limit} bytes; raise `maxBody`, or lower --audit-webhook-batch-max-size"
+                ),
+            ),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long".into()),
+            Self::Broken(why) => (StatusCode::BAD_REQUEST, why),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy; send it again".into()),
+        };
+        tracing::warn!(status = status.as_u16(), "an audit webhook request was refused: {text}");
+        let mut response = (status, text).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl Shared {
+    async fn take(&self, request: Request<Body>) -> Result<(), Refusal> {
+        if !self.may(request.headers()) {
+            return Err(Refusal::Unauthorized);
+        }
+        if !is_json(request.headers()) {
+            return Err(Refusal::NotJson);
+        }
+        let body = request.into_body();
+        let announced = body.size_hint().exact().or(body.size_hint().upper());
+        if announced.is_some_and(|size| size > self.max_body as u64) {
+            return Err(Refusal::TooLarge(self.max_body));
+        }
+        // A body that does not say how large it is may be as large as is allowed.
+        let size = announced.and_then(|size| usize::try_from(size).ok()).unwrap_or(self.max_body);
+        let permits = u32::try_from(size).unwrap_or(u32::MAX);
+        let held = Arc::clone(&self.held).try_acquire_many_owned(permits).map_err(|_| Refusal::Busy)?;
+        let bytes = match timeout(BODY_PATIENCE, axum::body::to_bytes(body, self.max_body)).await {
+            Err(_) => return Err(Refusal::TooSlow),
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) => return Err(refused_body(&error, self.max_body)),
+        };
+        let (done, written) = oneshot::channel();
+        let mut batch = Batch::new(&self.origin, Payload::Document(bytes.into()));
+        batch.done = Some(done);
+        self.intake.try_send(Input::Batch(batch)).map_err(|_| Refusal::Busy)?;
+        let written = timeout(WRITE_PATIENCE, written).await;
+        drop(held);
+        match written {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Refusal::Busy),
+        }
+    }
+
+    fn may(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = &self.token else { return true };
+        let shown =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (scheme, shown) = shown.split_once(' ').unwrap_or_default();
+        // Compared in constant time over digests, so that neither content nor length can be guessed byte by byte.
+        let digest = |text: &str| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        let same = aws_lc_rs::constant_time::verify_slices_are_equal(
+            digest(shown.trim()).as_ref(),
+            digest(token).as_ref(),
+        );
+        scheme.eq_ignore_ascii_case("bearer") && same.is_ok()
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn refused_body(error: &axum::Error, limit: usize) -> Refusal {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string() == "length limit exceeded" {
+            return Refusal::TooLarge(limit);
+        }
+        if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+            return Refusal::TooSlow;
+        }
+        cause = error.source();
+    }
+    Refusal::Broken("the body broke off".into())
+}

@@ -1,0 +1,162 @@
+//! The command line: what can be asked for, in the words of the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sundew_detect::Severity;
+
+/// Catches the use of stolen Kubernetes identities.
+#[derive(Debug, Parser)]
+#[command(name = "sundew", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work, with no cluster: a recorded theft played to the real sensor
+    Demo(Demo),
+    /// Watch the audit trail and tell people when a decoy is touched
+    Watch(Watch),
+    /// Search audit logs of the past: the same detection at the speed of the disk
+    Replay(Replay),
+    /// Show what the sensor's store holds: positions, incidents, messages not delivered
+    Status(Status),
+    /// Try again to deliver messages that were given up
+    Redeliver(Redeliver),
+    /// Check an inventory or a configuration without starting anything
+    Check(Check),
+    /// Print the JSON Schema of a file or of an output
+    Schema(Schema),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End when the last alert has come, and fail if one is missing
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How many times faster than it happened the theft is played
+    #[arg(long, value_name = "TIMES", default_value_t = 12.0)]
+    pub(crate) speed: f64,
+}
+
+/// Which accounts are decoys.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Decoys {
+    /// The inventory of decoys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// A decoy, for a first try with no inventory; can be given several times
+    #[arg(long = "decoy", value_name = "NAMESPACE/ACCOUNT[:SECRET]")]
+    pub(crate) decoys: Vec<String>,
+    /// A namespace that is bait as a whole; can be given several times
+    #[arg(long = "bait-namespace", value_name = "NAMESPACE")]
+    pub(crate) bait: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) decoys: Decoys,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Audit logs: files, folders, or - for standard input; plain, gzip or zstd
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) decoys: Decoys,
+    /// The cluster that the logs are from, where the inventory has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+    /// How to print what was found
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Print incidents instead of single findings
+    #[arg(long)]
+    pub(crate) incidents: bool,
+    /// List the touches that are somebody's duty and were not told
+    #[arg(long)]
+    pub(crate) suppressed: bool,
+    /// End with exit code 1 if anything at this severity or over it is found
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Severity>,
+    /// How many threads read; all processors where it is not given
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// How events are read; all find the same
+    #[arg(long, value_enum, default_value_t = Reading::Skim)]
+    pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Aligned columns for people
+    Table,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reading {
+    /// Pass over lines that name no decoy
+    Skim,
+    /// Read and check every field of every event
+    Full,
+    /// Read every event with a general JSON library, to compare with
+    Plain,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The configuration whose store is read
+    #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
+    pub(crate) config: PathBuf,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Redeliver {
+    /// The configuration whose store is changed; stop the sensor first
+    #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
+    pub(crate) config: PathBuf,
+    /// The number of one message, as `sundew status` lists it; all of them where it is not given
+    #[arg(value_name = "NUMBER")]
+    pub(crate) id: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// An inventory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// A configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of what
+    #[arg(value_enum)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// The inventory of decoys
+    Inventory,
+    /// The configuration of `sundew watch`
+    Config,
+    /// A line of `sundew replay --output json`
+    Finding,
+    /// A line of `sundew replay --incidents --output json`
+    Incident,
+}

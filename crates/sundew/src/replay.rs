@@ -1,0 +1,249 @@
+//! `sundew replay`: searches audit logs of the past.
+
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    sync::atomic::{AtomicU64, Ordering},
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use sundew_detect::{Finding, Grouping, Incident, Incidents, Outcome, Severity, Tripwire};
+use sundew_sensor::replay::{self as engine, Input, Reading, Summary};
+
+use crate::{
+    args::{self, Output},
+    decoys,
+    exit::Exit,
+    table::{self, cell, count},
+};
+
+/// How many incidents may be open at a time: past this the longest silent one is printed early.
+const MAX_OPEN: usize = 100_000;
+
+pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
+    let Some(inventory) = decoys::inventory(&args.decoys, args.cluster.as_deref())? else {
+        bail!("no decoys to look for; give --inventory FILE, or --decoy NAMESPACE/ACCOUNT[:SECRET]");
+    };
+    let cluster = match &args.cluster {
+        Some(cluster) => cluster.clone(),
+        None => inventory.cluster.clone(),
+    };
+    if !inventory.clusters().contains(cluster.as_str()) {
+        let known: Vec<&str> = inventory.clusters().into_iter().collect();
+        bail!("the inventory has no decoys in cluster `{cluster}`; it has: {}", known.join(", "));
+    }
+    let inputs = Input::expand(&args.paths)
+        .map_err(|(path, error)| anyhow::Error::new(error).context(format!("cannot read {}", path.display())))?;
+    let tripwire = Tripwire::new(&inventory, Vec::new());
+    let started = Instant::now();
+    let bytes = AtomicU64::new(0);
+    let replay = engine::Replay {
+        tripwire: &tripwire,
+        cluster: &cluster,
+        threads: args.threads.or(available_parallelism().ok()).map_or(1, std::num::NonZero::get),
+        reading: match args.reading {
+            args::Reading::Skim => Reading::Skim,
+            args::Reading::Full => Reading::Full,
+            args::Reading::Plain => Reading::Plain,
+        },
+        progress: &bytes,
+    };
+    let mut printer = Printer::new(args);
+    let summary = with_progress(&inputs, &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
+    printer.finish()?;
+    report(args, &tripwire, &summary, started.elapsed())?;
+    if !summary.failures.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    let over = args.fail_on.is_some_and(|least| printer.worst.is_some_and(|worst| worst >= least));
+    Ok(if over { Exit::Found } else { Exit::Clean })
+}
+
+/// Prints findings as they come, or gathers them into incidents.
+struct Printer<'a> {
+    args: &'a args::Replay,
+    out: BufWriter<io::StdoutLock<'static>>,
+    colour: bool,
+    incidents: Incidents,
+    worst: Option<Severity>,
+    findings: u64,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(args: &'a args::Replay) -> Self {
+        Self {
+            args,
+            out: BufWriter::new(io::stdout().lock()),
+            colour: table::colour(),
+            incidents: Incidents::new(Grouping { max_open: MAX_OPEN, ..Grouping::default() }),
+            worst: None,
+            findings: 0,
+            failed: None,
+        }
+    }
+
+    /// False once nobody reads what is printed.
+    fn take(&mut self, outcome: &Outcome) -> bool {
+        if let Err(error) = self.print(outcome) {
+            self.failed = Some(error);
+        }
+        self.failed.is_none()
+    }
+
+    fn print(&mut self, outcome: &Outcome) -> io::Result<()> {
+        match outcome {
+            Outcome::Unauthorized(finding) => {
+                self.incidents.join(finding);
+                Ok(())
+            }
+            Outcome::Finding(finding) => {
+                self.worst = self.worst.max(Some(finding.severity));
+                self.findings += 1;
+                if self.args.incidents {
+                    self.incidents.add(finding);
+                    // Closing looks at every open incident, so it is not done for each finding.
+                    if !self.findings.is_multiple_of(1024) {
+                        return Ok(());
+                    }
+                    return self.close(finding.time);
+                }
+                match self.args.output {
+                    Output::Json => json_line(&mut self.out, finding),
+                    Output::Table => self.row(finding),
+                }
+            }
+        }
+    }
+
+    fn row(&mut self, finding: &Finding) -> io::Result<()> {
+        if self.findings == 1 {
+            writeln!(self.out, "TIME                 SEVERITY  RULE                   DECOY                        ACTOR, PEER, CLIENT AND REQUEST")?;
+        }
+        let time = finding.time.strftime("%Y-%m-%d %H:%M:%S");
+        let rule = finding.rule.split_once('.').map_or(finding.rule.as_str(), |(_, name)| name);
+        let decoy = finding.decoy.as_ref().map(|d| d.name.as_str()).unwrap_or_default();
+        let request = &finding.request;
+        let asked = if request.resource.is_empty() { &request.uri } else { &request.resource };
+        let actor = &finding.actor;
+        let as_decoy = |user: &str| user.strip_prefix("system:serviceaccount:").map(|u| u.replacen(':', "/", 1));
+        let user = actor.user.as_deref().unwrap_or("unknown");
+        let mut who = as_decoy(user).unwrap_or_else(|| user.to_owned());
+        if let Some(other) = &actor.impersonated {
+            who = format!("{who} as {}", as_decoy(other).unwrap_or_else(|| other.clone()));
+        }
+        writeln!(
+            self.out,
+            "{time}  {}  {:<21}  {:<27}  {} {} {}: {} {}{}",
+            table::severity(finding.severity, self.colour),
+            cell(rule, 21),
+            cell(decoy, 27),
+            cell(&who, 60),
+            cell(actor.ip.as_deref().unwrap_or("-"), 39),
+            cell(actor.client.as_deref().unwrap_or("-").split(' ').next().unwrap_or_default(), 28),
+            cell(&request.verb, 16),
+            cell(asked, 60),
+            request.code.map(|code| format!(" {code}")).unwrap_or_default(),
+        )
+    }
+
+    /// Prints the incidents that nothing can join any more.
+    fn close(&mut self, now: jiff::Timestamp) -> io::Result<()> {
+        let closed = self.incidents.close(now);
+        self.print_incidents(closed.into_iter().map(|open| open.incident).collect())
+    }
+
+    fn print_incidents(&mut self, mut incidents: Vec<Incident>) -> io::Result<()> {
+        incidents.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
+        for mut incident in incidents {
+            incident.revision = incident.revision.max(1);
+            incident.next = sundew_detect::advice::next(&incident);
+            match self.args.output {
+                Output::Json => json_line(&mut self.out, &incident)?,
+                Output::Table => {
+                    let message = sundew_notify::Message { incident, change: sundew_detect::Change::Opened };
+                    writeln!(self.out, "{}", sundew_notify::render_terminal(&message, self.colour))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.args.incidents && self.failed.is_none() {
+            let open = self.incidents.iter().map(|open| open.incident.clone()).collect();
+            self.print_incidents(open)?;
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error).context("cannot write to standard output");
+        }
+        self.out.flush().context("cannot write to standard output")
+    }
+}
+
+fn json_line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+/// Runs `work` with a progress bar where somebody looks.
+fn with_progress<T>(inputs: &[Input], bytes: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    // Findings on the terminal would fight with the bar for the last line.
+    if !io::stderr().is_terminal() || io::stdout().is_terminal() {
+        return work();
+    }
+    let total: u64 = inputs.iter().filter_map(Input::size).sum();
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = ProgressStyle::with_template("{bytes} of {total_bytes} [{wide_bar}] {bytes_per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    std::thread::scope(|scope| {
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let shown = &bar;
+        scope.spawn(move || {
+            while wait.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                shown.set_position(bytes.load(Ordering::Relaxed));
+            }
+        });
+        let result = work();
+        drop(done);
+        bar.finish_and_clear();
+        result
+    })
+}
+
+/// Says on standard error what was read, what was not, and what was not told.
+fn report(args: &args::Replay, tripwire: &Tripwire, summary: &Summary, took: Duration) -> io::Result<()> {
+    let mut err = io::stderr().lock();
+    for (input, error) in &summary.failures {
+        writeln!(err, "sundew: {input}: {error}; what was read before that counts")?;
+    }
+    for (input, reject, text) in &summary.samples {
+        writeln!(err, "sundew: {input}: {reject}: {}", cell(text, 100))?;
+    }
+    let rejects: u64 = summary.rejects.values().sum();
+    if rejects > 0 {
+        let each: Vec<String> = summary.rejects.iter().map(|(reason, n)| format!("{reason} {}", count(*n))).collect();
+        writeln!(err, "sundew: {} pieces of input were no event: {}", count(rejects), each.join(", "))?;
+    }
+    let suppressed: u64 = summary.suppressed.values().map(|s| s.count).sum();
+    if args.suppressed {
+        for (key, s) in &summary.suppressed {
+            let (user, peer) = (cell(&key.user, 60), cell(&key.peer, 39));
+            writeln!(err, "not told: {:<19} {:>6}  {}  {user} {peer}", key.reason.as_str(), count(s.count), key.decoy)?;
+        }
+    } else if suppressed > 0 {
+        writeln!(err, "sundew: {} touches are somebody's duty and were not told; --suppressed lists them", count(suppressed))?;
+    }
+    let rate = summary.bytes as f64 / took.as_secs_f64().max(1e-6) / 1e6;
+    writeln!(
+        err,
+        "sundew: {} events, {:.1} MB, {} decoys, {:.2} s ({rate:.0} MB/s)",
+        count(summary.events),
+        summary.bytes as f64 / 1e6,
+        count(tripwire.decoys() as u64),
+        took.as_secs_f64(),
+    )
+}
