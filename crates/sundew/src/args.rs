@@ -36,9 +36,15 @@ pub(crate) struct Demo {
     /// End when the last alert has come, and fail if one is missing
     #[arg(long)]
     pub(crate) once: bool,
-    /// How many times faster than it happened the theft is played
-    #[arg(long, value_name = "TIMES", default_value_t = 12.0)]
+    /// How many times faster than usual to play
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0, value_parser = positive)]
     pub(crate) speed: f64,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "give a number such as 2 or 0.5".to_owned())?;
+    let usual = number.is_finite() && (0.01..=1000.0).contains(&number);
+    if usual { Ok(number) } else { Err("give a number from 0.01 to 1000".into()) }
 }
 
 /// Which accounts are decoys.
@@ -124,7 +130,7 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Redeliver {
-    /// The configuration whose store is changed; stop the sensor first
+    /// The configuration whose store is changed; the sensor may run
     #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
     pub(crate) config: PathBuf,
     /// The number of one message, as `sundew status` lists it; all of them where it is not given

@@ -184,8 +184,11 @@ impl FileTail {
         }
     }
 
-    /// Blocks until the log changes or `timeout` is over. Read again in both cases.
+    /// Blocks until the log changes or `timeout` is over; no longer than [`TailOptions::poll`] while the log is missing
+    /// or cannot be read. Read again in all cases.
     pub fn wait(&mut self, timeout: Duration) -> Woken {
+        let reading = matches!(self.state, State::Reading(_)) && !self.absent && self.missing_since.is_none();
+        let timeout = if reading { timeout } else { timeout.min(self.options.poll) };
         self.waiter.wait(self.seen, timeout, self.options.poll)
     }
 

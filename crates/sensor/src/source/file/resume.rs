@@ -99,8 +99,9 @@ impl FileTail {
                 self.read_from(file)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Compressed or removed since it was found.
                 self.state = State::Start(Begin::Resume(position.clone()));
-                Step::Wait
+                Step::Again
             }
             Err(error) => self.pass_over(backup, position.offset, &error),
         }

@@ -1,0 +1,40 @@
+//! `sundew check`: reads an inventory or a configuration and says whether it would do.
+
+use std::io::{self, Write};
+
+use anyhow::{Result, bail};
+use sundew_decoy::Inventory;
+use sundew_sensor::Config;
+
+use crate::{args, decoys, exit::Exit};
+
+pub(crate) fn run(args: &args::Check) -> Result<Exit> {
+    if args.inventory.is_none() && args.config.is_none() {
+        bail!("nothing to check; give --inventory FILE, --config FILE or both");
+    }
+    let mut out = io::stdout().lock();
+    if let Some(path) = &args.inventory {
+        let inventory = decoys::read(path)?;
+        writeln!(out, "{}: {}", path.display(), describe(&inventory))?;
+    }
+    if let Some(path) = &args.config {
+        let config = Config::load(path)?;
+        let env = |name: &str| std::env::var(name).ok();
+        for sink in &config.sinks {
+            sundew_notify::build(sink, &env)?;
+        }
+        writeln!(out, "{}: {} sources, {} sinks", path.display(), config.sources.len(), config.sinks.len())?;
+        if let Some(path) = &config.inventory {
+            let inventory = decoys::read(path)?;
+            writeln!(out, "{}: {}", path.display(), describe(&inventory))?;
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+fn describe(inventory: &Inventory) -> String {
+    let placements: usize = inventory.decoys.iter().map(|d| d.placements.len()).sum();
+    let (decoys, bait) = (inventory.decoys.len(), inventory.namespaces.len());
+    let clusters: Vec<&str> = inventory.clusters().into_iter().collect();
+    format!("{decoys} decoys with {placements} placements, {bait} bait namespaces, cluster {}", clusters.join(", "))
+}

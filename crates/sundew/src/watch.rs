@@ -1,0 +1,132 @@
+//! `sundew watch`: runs the sensor until it is told to stop, and takes changes of its files while it runs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, Result, bail};
+use sundew_decoy::Inventory;
+use sundew_sensor::{Config, Extras, Sensor};
+use sundew_store::Opened;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{args, decoys, exit::Exit, logging};
+
+/// How often the files are looked at for a change. Watching folders would miss what Kubernetes does with mounted
+/// ConfigMaps on some file systems; two looks a second cost nothing that can be measured.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(args: args::Watch) -> Result<Exit> {
+    logging::start("info");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // One thread for sinks and one for the webhook are enough: detection has its own.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    runtime.block_on(watch(args))
+}
+
+/// The files that a sensor was made from, and how they looked.
+struct Files {
+    args: args::Watch,
+    inventory: Option<PathBuf>,
+    seen: Vec<Option<Look>>,
+}
+
+/// What tells that a file was changed.
+type Look = (SystemTime, u64, u64);
+
+async fn watch(args: args::Watch) -> Result<Exit> {
+    let (config, inventory) = load(&args)?;
+    if config.sinks.is_empty() {
+        tracing::warn!("no sinks are configured: findings are kept in the store, and nobody is told");
+    }
+    let mut files = Files { args, inventory: config.inventory.clone(), seen: Vec::new() };
+    files.changed();
+    let decoys = inventory.decoys.len();
+    let sources = config.sources.len();
+    // The signals are taken before anything runs, so that none can kill a half-started sensor.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let mut sensor = Sensor::start(config, &inventory, Extras::default()).await?;
+    if let Opened::StartedAnew { kept_aside, why } = &sensor.opened {
+        let kept = kept_aside.display();
+        tracing::error!(%kept, why, "the store was damaged; it was kept aside and a new one started: positions and open incidents begin anew");
+    }
+    tracing::info!(decoys, sources, version = env!("CARGO_PKG_VERSION"), "watching");
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        let asked = tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = sensor.ended() => break,
+            _ = hangup.recv() => true,
+            _ = look.tick() => false,
+        };
+        if files.changed() || asked {
+            reload(&mut sensor, &mut files).await;
+        }
+    }
+    tracing::info!("stopping: {}", sensor.counters().line());
+    sensor.stop().await;
+    Ok(Exit::Clean)
+}
+
+/// Reads the files again. What is wrong with them is said, and the sensor goes on as it was.
+async fn reload(sensor: &mut Sensor, files: &mut Files) {
+    let (config, inventory) = match load(&files.args) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            tracing::error!("the change is not taken, and the sensor goes on as it was: {error:#}");
+            return;
+        }
+    };
+    files.inventory.clone_from(&config.inventory);
+    files.changed();
+    let (decoys, sources) = (inventory.decoys.len(), config.sources.len());
+    match sensor.reconfigure(config, &inventory).await {
+        Ok(()) => tracing::info!(decoys, sources, "took the changed configuration"),
+        Err(error) => tracing::error!("the change is not taken whole: {error}"),
+    }
+}
+
+impl Files {
+    /// True if a file changed since the last call.
+    fn changed(&mut self) -> bool {
+        let own = self.args.decoys.inventory.as_ref().or(self.inventory.as_ref());
+        let now: Vec<Option<Look>> =
+            [Some(&self.args.config), own].into_iter().map(|path| look_at(path?)).collect();
+        let changed = now != self.seen;
+        self.seen = now;
+        changed
+    }
+}
+
+fn look_at(path: &Path) -> Option<Look> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len(), meta.ino()))
+}
+
+fn load(args: &args::Watch) -> Result<(Config, Inventory)> {
+    let config = Config::load(&args.config).map_err(|error| match &error {
+        sundew_sensor::ConfigError::Read { .. } => anyhow::Error::new(error)
+            .context("no configuration; write one (docs/watch.md shows the smallest), or name it with -c FILE"),
+        _ => error.into(),
+    })?;
+    let given = decoys::inventory(&args.decoys, Some(&config.cluster))?;
+    let inventory = match (given, &config.inventory) {
+        (Some(inventory), _) => inventory,
+        (None, Some(path)) => decoys::read(path)?,
+        (None, None) => bail!(
+            "no decoys to watch for; set `inventory` in {}, or give --decoy NAMESPACE/ACCOUNT[:SECRET]",
+            args.config.display()
+        ),
+    };
+    Ok((config, inventory))
+}
