@@ -48,6 +48,9 @@ fn read(c: &mut Criterion) {
         });
     }
     let one = names(1);
+    group.bench_function("skim/with 256 bits", |b| {
+        b.iter(|| skim::skim_256(&one, black_box(&log), |range| _ = black_box(range)));
+    });
     group.bench_function("skim/portable", |b| {
         b.iter(|| skim::skim_portable(&one, black_box(&log), |range| _ = black_box(range)));
     });

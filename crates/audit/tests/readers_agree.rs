@@ -289,7 +289,9 @@ proptest! {
         };
         let fast = look(&|f| skim::skim(&names, &chunk, f));
         let portable = look(&|f| skim::skim_portable(&names, &chunk, f));
+        let wide = look(&|f| skim::skim_256(&names, &chunk, f));
         prop_assert_eq!(&fast, &portable);
+        prop_assert_eq!(&fast, &wide);
         let mut start = 0;
         for (line, must) in chunk.split(|b| *b == b'\n').zip(&truth) {
             let range = start..start + line.len();

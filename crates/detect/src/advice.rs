@@ -74,12 +74,12 @@ fn credential(incident: &Incident) -> Option<NextStep> {
     })
 }
 
-/// What the identity that was not the decoy can do: it is stolen or abused as well.
+/// What the workload's identity that was not the decoy can do: it is stolen or abused as well. Of people, whose
+/// groups are not in an account's name, kubectl could not tell.
 fn identity(incident: &Incident) -> Option<NextStep> {
-    let user = incident.actor.user.as_deref()?;
-    let component = user.starts_with("system:") && !user.starts_with("system:serviceaccount:");
+    let user = incident.actor.user.as_deref().filter(|user| user.starts_with("system:serviceaccount:"))?;
     let decoy = incident.decoys.iter().any(|d| Some(user) == as_username(&d.name).as_deref());
-    (!component && !decoy).then(|| {
+    (!decoy).then(|| {
         step("see what this identity can do", format!("kubectl auth can-i --list --as={}", quote(user)))
     })
 }

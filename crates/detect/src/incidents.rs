@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     advice, client,
     finding::Finding,
-    incident::{Incident, Step},
+    incident::Incident,
+    steps::{self, Stages},
     tripwire::rules,
 };
 
-const MAX_STEPS: usize = 50;
 const MAX_CLIENTS: usize = 16;
 const MAX_DECOYS: usize = 64;
 /// How many events an incident remembers to tell a repeated one from news. The webhook repeats batches of up to 400.
@@ -54,8 +54,9 @@ pub struct State {
     /// When it was last told of, by the sensor's clock: events can be much older than that.
     #[serde(default)]
     touched: Option<Timestamp>,
-    /// Audit id and step of the latest events, so that the stages of one request are one step.
-    requests: VecDeque<(String, usize)>,
+    /// The latest events, so that the stages of one request are one step.
+    #[serde(default)]
+    stages: Stages,
 }
 
 /// An open incident.
@@ -86,6 +87,12 @@ type Key = (String, String, String);
 pub struct Incidents {
     grouping: Grouping,
     open: HashMap<String, Open>,
+    latest: Latest,
+}
+
+/// The ids of the latest incidents, by what their next finding will have.
+#[derive(Debug, Default)]
+struct Latest {
     by_key: HashMap<Key, String>,
     by_peer: HashMap<(String, String), String>,
     by_placement: HashMap<Key, String>,
@@ -99,8 +106,10 @@ impl Incidents {
 
     /// Takes back what was open before a restart.
     pub fn restore(&mut self, open: impl IntoIterator<Item = Open>) {
+        let mut open: Vec<Open> = open.into_iter().collect();
+        open.sort_by_key(|one| one.incident.last_seen);
         for one in open {
-            self.index(&one.incident);
+            self.latest.note(&one.incident);
             self.open.insert(one.incident.id.clone(), one);
         }
     }
@@ -120,13 +129,12 @@ impl Incidents {
         if let Some(id) = self.find(finding) {
             let open = self.open.get_mut(&id)?;
             let growth = grow(open, finding)?;
-            let adopted = open.incident.clone();
-            self.index(&adopted);
+            self.latest.note(&open.incident);
             return Some((id, growth));
         }
         let open = start(finding, self.grouping.quiet);
         let id = open.incident.id.clone();
-        self.index(&open.incident);
+        self.latest.note(&open.incident);
         self.open.insert(id.clone(), open);
         Some((id, Growth::Opened))
     }
@@ -134,7 +142,7 @@ impl Incidents {
     /// Adds a 401 to an open incident that names its peer. None where there is none.
     pub fn join(&mut self, unauthorized: &Finding) -> Option<(String, Growth)> {
         let peer = unauthorized.actor.ip.clone()?;
-        let id = self.by_peer.get(&(unauthorized.cluster.clone(), peer))?.clone();
+        let id = self.latest.by_peer.get(&(unauthorized.cluster.clone(), peer))?.clone();
         let open =
             self.open.get_mut(&id).filter(|o| near(&o.incident, unauthorized.time, self.grouping.window))?;
         grow(open, unauthorized).map(|growth| (id, growth))
@@ -142,20 +150,22 @@ impl Incidents {
 
     /// The incident is about to be told: gives it its next revision, and says when the message is due.
     pub fn schedule(&mut self, id: &str, growth: Growth, now: Timestamp) -> Option<(Incident, Timestamp)> {
-        let longest = self.grouping.longest_quiet.as_secs();
+        let Grouping { quiet, longest_quiet, .. } = self.grouping;
         let Open { incident, state } = self.open.get_mut(id)?;
         incident.revision += 1;
         incident.next = advice::next(incident);
-        let last = state.last_due;
         state.touched = Some(now);
-        let due = match last {
-            Some(last) if growth == Growth::Grew && last > now => last,
-            Some(last) if growth == Growth::Grew => {
-                let due = last.checked_add(SignedDuration::from_secs(state.quiet)).unwrap_or(now).max(now);
-                state.quiet = (state.quiet * 2).min(longest);
-                due
+        // A clock that was set back must not silence an incident.
+        let longest = now.checked_add(longest_quiet).unwrap_or(now);
+        let due = match state.last_due.filter(|_| growth == Growth::Grew) {
+            Some(last) if last > now => last.min(longest),
+            Some(last) => {
+                // What was restored without its state has no wait of its own yet.
+                let wait = state.quiet.max(quiet.as_secs()).min(longest_quiet.as_secs());
+                state.quiet = wait.saturating_mul(2);
+                last.checked_add(SignedDuration::from_secs(wait)).unwrap_or(now).max(now)
             }
-            _ => now,
+            None => now,
         };
         state.last_due = Some(due);
         Some((incident.clone(), due))
@@ -177,9 +187,9 @@ impl Incidents {
         let closed: Vec<Open> = done.into_iter().filter_map(|(_, id)| self.open.remove(&id)).collect();
         if !closed.is_empty() {
             let open = &self.open;
-            self.by_key.retain(|_, id| open.contains_key(id));
-            self.by_peer.retain(|_, id| open.contains_key(id));
-            self.by_placement.retain(|_, id| open.contains_key(id));
+            self.latest.by_key.retain(|_, id| open.contains_key(id));
+            self.latest.by_peer.retain(|_, id| open.contains_key(id));
+            self.latest.by_placement.retain(|_, id| open.contains_key(id));
         }
         closed
     }
@@ -188,17 +198,21 @@ impl Incidents {
     fn find(&self, finding: &Finding) -> Option<String> {
         let window = self.grouping.window;
         let near = |id: &&String| self.open.get(*id).is_some_and(|o| near(&o.incident, finding.time, window));
-        let placed = || placement_key(finding).and_then(|key| self.by_placement.get(&key)).filter(near);
+        let placed =
+            || placement_key(finding).and_then(|key| self.latest.by_placement.get(&key)).filter(near);
         if finding.rule == rules::TOKEN_LAST_USED.id {
             return placed().cloned();
         }
-        let own = self.by_key.get(&key(finding)).filter(near);
+        let own = self.latest.by_key.get(&key(finding)).filter(near);
         // The API server may note a token's use before the use itself is logged: that incident has no actor yet.
+        let used = finding.rule == rules::TOKEN_USED.id;
         let orphan = || placed().filter(|id| self.open.get(*id).is_some_and(|o| only_noted(&o.incident)));
-        own.or_else(orphan).cloned()
+        own.or_else(|| orphan().filter(|_| used)).cloned()
     }
+}
 
-    fn index(&mut self, incident: &Incident) {
+impl Latest {
+    fn note(&mut self, incident: &Incident) {
         let id = &incident.id;
         if !only_noted(incident) {
             let user = incident.actor.user.clone().unwrap_or_default();
@@ -307,7 +321,9 @@ fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
         incident.title.clone_from(&finding.title);
     }
     incident.findings += 1;
-    incident.drill &= finding.drill;
+    // What follows from a use without saying whose it was, does not make a drill the real thing.
+    let aside = finding.rule == rules::TOKEN_LAST_USED.id || finding.rule == rules::UNAUTHORIZED.id;
+    incident.drill = if noted { finding.drill } else { incident.drill && (finding.drill || aside) };
     *incident.rules.entry(finding.rule.clone()).or_default() += 1;
     incident.first_seen = incident.first_seen.min(finding.time);
     incident.last_seen = incident.last_seen.max(finding.time);
@@ -316,17 +332,16 @@ fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
     incident.attack.dedup();
     add_client(incident, finding);
     let new_decoy = add_decoy(incident, finding);
-    add_step(incident, state, finding);
+    steps::add(&mut incident.steps, &mut state.stages, finding);
     Some(if worse || new_decoy || noted { Growth::Worse } else { Growth::Grew })
 }
 
-/// What makes an event the same event again. The client chooses the audit id, so the stage and its time belong to it.
+/// What makes an event the same event again. The client chooses the audit id, and two requests may reach a stage in
+/// the same microsecond: so everything that tells them apart belongs to it.
 fn event_hash(finding: &Finding) -> u64 {
-    let digest = aws_lc_rs::digest::digest(
-        &aws_lc_rs::digest::SHA256,
-        format!("{:?}\0{}\0{}\0{}", finding.audit_ids, finding.stage, finding.stage_time, finding.rule)
-            .as_bytes(),
-    );
+    let Finding { audit_ids, stage, stage_time, rule, request, actor, .. } = finding;
+    let text = format!("{audit_ids:?}\0{stage}\0{stage_time}\0{rule}\0{request:?}\0{actor:?}");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     digest.as_ref().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
@@ -356,49 +371,4 @@ fn add_decoy(incident: &mut Incident, finding: &Finding) -> bool {
         None => return false,
     }
     !incident.rules.is_empty() && incident.findings > 1
-}
-
-fn add_step(incident: &mut Incident, state: &mut State, finding: &Finding) {
-    let same = |step: &Step| {
-        let (a, b) = (&step.request, &finding.request);
-        step.rule == finding.rule
-            && a.verb == b.verb
-            && a.uri == b.uri
-            && a.resource == b.resource
-            && a.name == b.name
-    };
-    let id = finding.audit_ids.first().cloned().unwrap_or_default();
-    let known = state.requests.iter().find(|(known, _)| *known == id).map(|(_, step)| *step);
-    // A later stage of the same request, not a request of its own.
-    if let Some(step) = known.and_then(|i| incident.steps.get_mut(i)).filter(|s| same(s)) {
-        step.request.code = finding.request.code.or(step.request.code);
-        return;
-    }
-    let at = if let Some(i) =
-        incident.steps.iter().position(|s| same(s) && s.request.code == finding.request.code)
-    {
-        incident.steps[i].count += 1;
-        i
-    } else if incident.steps.len() < MAX_STEPS {
-        let step = Step {
-            time: finding.time,
-            rule: finding.rule.clone(),
-            severity: finding.severity,
-            request: finding.request.clone(),
-            decoy: finding.decoy.clone(),
-            count: 1,
-        };
-        let at = incident.steps.partition_point(|s| s.time <= step.time);
-        incident.steps.insert(at, step);
-        for (_, step) in state.requests.iter_mut().filter(|(_, step)| *step >= at) {
-            *step += 1;
-        }
-        at
-    } else {
-        return;
-    };
-    state.requests.push_back((id, at));
-    if state.requests.len() > 64 {
-        state.requests.pop_front();
-    }
 }

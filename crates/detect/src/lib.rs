@@ -13,6 +13,7 @@ pub mod incidents;
 pub mod rehearsal;
 mod report;
 pub mod rule;
+mod steps;
 pub mod tripwire;
 
 pub use desk::{Desk, Outcome};

@@ -5,7 +5,10 @@
 
 use jiff::Timestamp;
 
-use crate::finding::Finding;
+use crate::{
+    finding::{DecoyRef, Finding},
+    tripwire::rules,
+};
 
 /// Why a decoy is touched on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +42,18 @@ impl Rehearsal {
     pub fn covers(&self, finding: &Finding) -> bool {
         let client = finding.actor.client.as_deref().unwrap_or_default();
         let shown = client.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == self.nonce);
+        // Whoever makes a decoy has no use for its credential.
+        let fits = self.purpose == Purpose::Drill || finding.rule != rules::TOKEN_USED.id;
         self.nonce.len() >= Self::NONCE_LENGTH
             && shown
-            && finding.decoy.as_ref().is_some_and(|d| d.name == self.decoy)
+            && fits
+            && finding.decoy.as_ref().is_some_and(|touched| self.is_about(touched))
             && (self.from..=self.until).contains(&finding.time)
+    }
+
+    /// The decoy itself, or the bait namespace that it stands in.
+    fn is_about(&self, touched: &DecoyRef) -> bool {
+        let namespace = self.decoy.split_once('/').map(|(namespace, _)| namespace);
+        touched.name == self.decoy || Some(touched.name.as_str()) == namespace
     }
 }

@@ -32,8 +32,9 @@ pub struct Digest {
     pub title: String,
     /// Set where nobody attacks: a rehearsal.
     pub drill: bool,
-    /// Which update this is, from 1; absent on the first message.
-    pub update: Option<u32>,
+    /// Set where the reader was told of this incident before. Not numbered: changes that come close together are
+    /// told as one, and a gap in numbers would read as a message that was lost.
+    pub update: bool,
     /// What is known, most wanted first.
     pub facts: Vec<Fact>,
     /// What was tried, in order.
@@ -125,7 +126,7 @@ impl Digest {
             severity: incident.severity,
             title: clean(&incident.title, TITLE),
             drill: incident.drill,
-            update: (message.change == Change::Updated).then(|| incident.revision.saturating_sub(1).max(1)),
+            update: message.change == Change::Updated,
             facts: facts::facts(incident),
             steps: steps::steps(incident),
             untold: steps::untold(incident),
@@ -137,14 +138,14 @@ impl Digest {
         }
     }
 
-    /// The words before the title: `CRITICAL`, `DRILL, CRITICAL, update 2`.
+    /// The words before the title: `CRITICAL`, `DRILL, CRITICAL, update`.
     pub fn badge(&self) -> String {
         let mut badge = self.severity.as_str().to_uppercase();
         if self.drill {
             badge.insert_str(0, "DRILL, ");
         }
-        if let Some(n) = self.update {
-            let _ = write!(badge, ", update {n}");
+        if self.update {
+            badge.push_str(", update");
         }
         badge
     }
@@ -169,8 +170,8 @@ impl Digest {
         if self.drill {
             notes.push("This is a drill: the decoy was used on purpose, nobody is attacking.".to_owned());
         }
-        if let Some(n) = self.update {
-            notes.push(format!("Update {n} of incident {}, which you were told of before.", self.id));
+        if self.update {
+            notes.push(format!("More of incident {}, which you were told of before.", self.id));
         }
         notes
     }

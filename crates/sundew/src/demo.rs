@@ -59,8 +59,8 @@ const EXPECTED: [(&str, &str); 9] = [
 
 /// The administrator has made the decoys by then; before that there is nothing to steal.
 const PLANTED: &str = "2026-11-20T22:09:50Z";
-/// The theft begins.
-const THEFT: &str = "2026-11-20T22:11:22.5Z";
+/// The theft begins, and is over.
+const THEFT: [&str; 2] = ["2026-11-20T22:11:22.5Z", "2026-11-20T22:11:26.5Z"];
 /// How much faster than it happened ordinary work is played, and how much faster the theft.
 const ORDINARY_SPEED: f64 = 30.0;
 const THEFT_SPEED: f64 = 0.6;
@@ -148,7 +148,8 @@ fn script() -> Result<Vec<(f64, String)>> {
     let (_, mut reader) = sundew_audit::decompress::reader(RECORDING)?;
     let mut log = String::new();
     reader.read_to_string(&mut log)?;
-    let (planted, theft): (Timestamp, Timestamp) = (PLANTED.parse()?, THEFT.parse()?);
+    let planted: Timestamp = PLANTED.parse()?;
+    let theft: [Timestamp; 2] = [THEFT[0].parse()?, THEFT[1].parse()?];
     let mut before = planted;
     let mut script = Vec::new();
     for line in log.lines() {
@@ -156,7 +157,8 @@ fn script() -> Result<Vec<(f64, String)>> {
         if time < planted {
             continue;
         }
-        let speed = if time < theft { ORDINARY_SPEED } else { THEFT_SPEED };
+        let stolen = theft[0] <= time && time <= theft[1];
+        let speed = if stolen { THEFT_SPEED } else { ORDINARY_SPEED };
         // Events are written when they end, so that times can go back a little.
         let gap = time.duration_since(before).as_secs_f64().max(0.0) / speed;
         before = before.max(time);

@@ -1,24 +1,26 @@
-//! Bit masks of the characters that shape JSON, 64 bytes at a time.
+//! Bit masks of what shapes a line of JSON, 64 bytes at a time.
 
 /// Bytes looked at in one step; one bit of a mask each.
 pub(super) const BLOCK: usize = 64;
 
-/// Where the shaping characters stand in a block: bit `i` for byte `i`.
+/// Where the shaping bytes stand in a block: bit `i` for byte `i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Masks {
-    pub(super) quote: u64,
-    pub(super) backslash: u64,
+    /// A quote before `,`, `}` or `]`: where JSON has no spaces, every string that is a value ends so.
+    pub(super) value_end: u64,
+    /// A backslash before `u`.
+    pub(super) escape: u64,
+    /// `\n`.
     pub(super) newline: u64,
+    /// `{`.
     pub(super) open: u64,
+    /// `}`.
     pub(super) close: u64,
 }
 
-/// A way to make masks.
+/// A way to make the masks of the first 64 of 65 bytes.
 pub(super) trait Blocks {
-    fn masks(&self, block: &[u8; BLOCK]) -> Masks;
-
-    /// Bit `i` of the answer is the parity of bits `0..=i`.
-    fn prefix_xor(&self, bits: u64) -> u64;
+    fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks;
 }
 
 /// Needs no special instruction.
@@ -26,77 +28,123 @@ pub(super) struct Portable;
 
 impl Blocks for Portable {
     #[inline(always)]
-    fn masks(&self, block: &[u8; BLOCK]) -> Masks {
-        let of =
-            |byte: u8| block.iter().enumerate().fold(0, |mask, (i, b)| mask | u64::from(*b == byte) << i);
-        Masks { quote: of(b'"'), backslash: of(b'\\'), newline: of(b'\n'), open: of(b'{'), close: of(b'}') }
-    }
-
-    #[inline(always)]
-    fn prefix_xor(&self, bits: u64) -> u64 {
-        [1, 2, 4, 8, 16, 32].into_iter().fold(bits, |x, shift| x ^ (x << shift))
+    fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks {
+        let mut masks = Masks { value_end: 0, escape: 0, newline: 0, open: 0, close: 0 };
+        for (i, pair) in window.windows(2).enumerate() {
+            let bit = 1 << i;
+            match pair {
+                [b'"', b',' | b'}' | b']'] => masks.value_end |= bit,
+                [b'\\', b'u'] => masks.escape |= bit,
+                [b'\n', _] => masks.newline |= bit,
+                [b'{', _] => masks.open |= bit,
+                [b'}', _] => masks.close |= bit,
+                _ => {}
+            }
+        }
+        masks
     }
 }
 
+/// Sets the bit that makes `]` a `}`, and no other byte of JSON one of them.
+#[cfg(target_arch = "x86_64")]
+const BRACKET_TO_BRACE: i8 = 0x20;
+
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2 {
-    //! Two registers of 32 bytes, and carry-less multiplication for the parity.
+    //! Registers of 32 bytes.
 
     use std::arch::x86_64::{
-        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
-        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8,
+        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8,
     };
 
-    use super::{BLOCK, Blocks, Masks};
+    use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
 
     /// Whether this processor has what [`Avx2`] needs.
     pub(in crate::skim) fn available() -> bool {
         is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("pclmulqdq")
             && is_x86_feature_detected!("popcnt")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt")
     }
 
-    /// To be used only from a function compiled for AVX2 and PCLMULQDQ, after [`available`] said yes.
+    /// To be used only from a function compiled for AVX2, after [`available`] said yes.
     pub(in crate::skim) struct Avx2;
+
+    /// The masks of 32 bytes, as the low halves.
+    ///
+    /// # Safety
+    ///
+    /// AVX2 must be there, and `at` must point at 33 bytes.
+    #[inline(always)]
+    unsafe fn half(at: *const u8) -> [u32; 5] {
+        // SAFETY: both loads lie within the 33 bytes and need no alignment; nothing else touches memory.
+        unsafe {
+            let bytes = _mm256_loadu_si256(at.cast::<__m256i>());
+            let next = _mm256_loadu_si256(at.add(1).cast::<__m256i>());
+            let is = |bytes, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
+            let bits = |mask| _mm256_movemask_epi8(mask).cast_unsigned();
+            let ending = _mm256_or_si256(
+                is(next, b','),
+                is(_mm256_or_si256(next, _mm256_set1_epi8(BRACKET_TO_BRACE)), b'}'),
+            );
+            [
+                bits(_mm256_and_si256(is(bytes, b'"'), ending)),
+                bits(_mm256_and_si256(is(bytes, b'\\'), is(next, b'u'))),
+                bits(is(bytes, b'\n')),
+                bits(is(bytes, b'{')),
+                bits(is(bytes, b'}')),
+            ]
+        }
+    }
 
     impl Blocks for Avx2 {
         #[inline(always)]
-        fn masks(&self, block: &[u8; BLOCK]) -> Masks {
-            // SAFETY: both loads lie within the 64 bytes of `block` and need no alignment; the instructions exist,
-            // since nothing makes an `Avx2` run before `available` was asked.
-            let (low, high) = unsafe {
-                let at = block.as_ptr().cast::<__m256i>();
-                (_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1)))
-            };
-            let of = |byte: u8| {
-                // SAFETY: as above; no memory is touched.
-                unsafe {
-                    let wanted = _mm256_set1_epi8(byte.cast_signed());
-                    let bits = |half| {
-                        u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(half, wanted)).cast_unsigned())
-                    };
-                    bits(low) | bits(high) << 32
-                }
-            };
-            Masks {
-                quote: of(b'"'),
-                backslash: of(b'\\'),
-                newline: of(b'\n'),
-                open: of(b'{'),
-                close: of(b'}'),
-            }
+        fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks {
+            // SAFETY: the window has 65 bytes, so that both halves have 33; AVX2 is there, since nothing makes an
+            // `Avx2` run before `available` was asked.
+            let (low, high) = unsafe { (half(window.as_ptr()), half(window.as_ptr().add(BLOCK / 2))) };
+            let [value_end, escape, newline, open, close] =
+                std::array::from_fn(|i| u64::from(low[i]) | u64::from(high[i]) << 32);
+            Masks { value_end, escape, newline, open, close }
         }
+    }
+}
 
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512 {
+    //! One register of 64 bytes, and comparisons that give masks at once.
+
+    use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_or_si512, _mm512_set1_epi8};
+
+    use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
+
+    /// Whether this processor has what [`Avx512`] needs.
+    pub(in crate::skim) fn available() -> bool {
+        super::avx2::available() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+    }
+
+    /// To be used only from a function compiled for AVX-512, after [`available`] said yes.
+    pub(in crate::skim) struct Avx512;
+
+    impl Blocks for Avx512 {
         #[inline(always)]
-        fn prefix_xor(&self, bits: u64) -> u64 {
-            // SAFETY: PCLMULQDQ exists, as above; no memory is touched.
+        fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks {
+            // SAFETY: both loads lie within the 65 bytes of the window and need no alignment; the instructions are
+            // there, since nothing makes an `Avx512` run before `available` was asked.
             unsafe {
-                let product =
-                    _mm_clmulepi64_si128(_mm_set_epi64x(0, bits.cast_signed()), _mm_set1_epi8(-1), 0);
-                _mm_cvtsi128_si64(product).cast_unsigned()
+                let bytes = _mm512_loadu_si512(window.as_ptr().cast::<__m512i>());
+                let next = _mm512_loadu_si512(window.as_ptr().add(1).cast::<__m512i>());
+                let is = |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+                let brace = _mm512_or_si512(next, _mm512_set1_epi8(BRACKET_TO_BRACE));
+                Masks {
+                    value_end: is(bytes, b'"') & (is(next, b',') | is(brace, b'}')),
+                    escape: is(bytes, b'\\') & is(next, b'u'),
+                    newline: is(bytes, b'\n'),
+                    open: is(bytes, b'{'),
+                    close: is(bytes, b'}'),
+                }
             }
         }
     }

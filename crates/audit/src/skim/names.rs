@@ -26,7 +26,8 @@ impl Names {
         // longer than the shortest name.
         let shortest = exact.iter().map(|n| n.len()).min().unwrap_or(WORD);
         let window = (shortest + 1).min(WORD);
-        // 64 bits a name keep the chance of a false look at one in a thousand; 2^16 bits fit the fastest cache.
+        // 64 bits a name keep the chance of a false look at one in thirty by the first hash and one in a thousand by
+        // both; 2^16 bits fit the fastest cache.
         let bits = (exact.len() * 64).next_power_of_two().trailing_zeros().clamp(16, 24);
         let mut names = Self {
             table: vec![0; 1 << (bits - 6)],
@@ -47,36 +48,62 @@ impl Names {
         names
     }
 
-    /// Whether the string that ends at the closing quote `chunk[at]` could be one of the names. Never wrongly no,
-    /// but for a string within the first bytes of `chunk`, which hold the head of a line.
-    #[inline(always)]
-    pub(super) fn may_end_at(&self, chunk: &[u8], at: usize) -> bool {
-        let Some(word) = at.checked_sub(WORD).and_then(|from| chunk[from..].first_chunk::<WORD>()) else {
-            return false;
-        };
-        let key = u64::from_le_bytes(*word) >> self.window_shift;
-        // A Bloom filter of two bits: the second is looked at only where the first is set.
-        self.bit(hash(key, MULTIPLIERS[0], self.hash_shift))
-            && self.bit(hash(key, MULTIPLIERS[1], self.hash_shift))
-    }
-
-    #[inline(always)]
-    fn bit(&self, bit: usize) -> bool {
-        // The table's length is the power of two that `hash_shift` leaves, so the word is always there.
-        self.table.get(bit >> 6).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    /// The table, ready to be asked many times.
+    pub(super) fn probe(&self) -> Probe<'_> {
+        Probe { table: &self.table, hash_shift: self.hash_shift, window_shift: self.window_shift }
     }
 
     /// Whether the string that ends at the closing quote `chunk[at]` is one of the names. A string with an escaped
     /// quote is judged by its tail, which can only add a look.
-    #[cold]
     pub(super) fn ends_at(&self, chunk: &[u8], at: usize) -> bool {
-        let start = memchr::memrchr(b'"', &chunk[..at]).map_or(0, |quote| quote + 1);
-        self.exact.contains(&chunk[start..at])
+        // Within the first bytes of a chunk stands the head of a line, which holds no name.
+        at > WORD && self.may_end_at(chunk, at) && {
+            let start = memchr::memrchr(b'"', &chunk[..at]).map_or(0, |quote| quote + 1);
+            self.exact.contains(&chunk[start..at])
+        }
+    }
+
+    /// What most strings that are no name are ruled out by, with a second hash.
+    fn may_end_at(&self, chunk: &[u8], at: usize) -> bool {
+        let word = at.checked_sub(WORD).and_then(|from| chunk.get(from..)?.first_chunk::<WORD>());
+        let key = word.map(|word| u64::from_le_bytes(*word) >> self.window_shift);
+        key.is_some_and(|key| MULTIPLIERS.iter().all(|multiplier| self.bit(hash(key, *multiplier, self.hash_shift))))
+    }
+
+    fn bit(&self, bit: usize) -> bool {
+        self.table.get(bit >> 6).is_some_and(|word| word >> (bit & 63) & 1 == 1)
     }
 
     /// Whether `text` is one of the names.
     pub fn contains(&self, text: &str) -> bool {
         self.exact.contains(text.as_bytes())
+    }
+}
+
+/// A look at the table by the first hash alone, without a branch.
+#[derive(Clone, Copy)]
+pub(super) struct Probe<'n> {
+    table: &'n [u64],
+    hash_shift: u32,
+    window_shift: u32,
+}
+
+impl Probe<'_> {
+    /// 1 where the eight bytes before `chunk[at]` could be the end of a name, else 0.
+    ///
+    /// # Safety
+    ///
+    /// `at` must be at least 8 and at most the length of `chunk`.
+    #[inline(always)]
+    pub(super) unsafe fn before(&self, chunk: &[u8], at: usize) -> u64 {
+        debug_assert!(at >= WORD && at <= chunk.len());
+        // SAFETY: the eight bytes from `at - 8` on lie in the chunk, says the caller; no alignment is needed.
+        let word = unsafe { chunk.as_ptr().add(at - WORD).cast::<u64>().read_unaligned() };
+        let bit = hash(u64::from_le(word) >> self.window_shift, MULTIPLIERS[0], self.hash_shift);
+        debug_assert!(bit >> 6 < self.table.len());
+        // SAFETY: a hash has `64 - hash_shift` bits, and the table was made with one bit for each such number.
+        let word = unsafe { self.table.get_unchecked(bit >> 6) };
+        word >> (bit & 63) & 1
     }
 }
 

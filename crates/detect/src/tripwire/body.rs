@@ -4,7 +4,7 @@
 //! only the fields at known places are read, everything else is passed over without recursion, and a body that
 //! still cannot be read is searched for its strings instead of being taken for harmless.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -12,6 +12,11 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use sundew_audit::Event;
+
+use super::{
+    lenient::{Lenient, LenientList, lenient},
+    patch,
+};
 
 /// A subject of a binding.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,24 +106,36 @@ pub(super) fn object_name(event: &Event<'_>) -> Option<String> {
         .or_else(|| Some(metadata.generate_name.0?.trim_end_matches('-').into()))
 }
 
+/// The name that the answer gives an object that was made.
+pub(super) fn made_name(event: &Event<'_>) -> Option<String> {
+    let raw = event.response_object.map(sound)?;
+    serde_json::from_str::<Named<'_>>(&raw).ok()?.metadata.0?.name.0
+}
+
 /// The subjects of a binding, or of a patch to one.
 pub(super) fn subjects(event: &Event<'_>) -> Vec<Subject> {
     let Some(raw) = body(event) else { return Vec::new() };
-    let mut found = Vec::new();
-    if let Some(operations) = json_patch(&raw) {
-        for operation in operations {
-            let value = operation.value.get();
-            match operation.place() {
-                "" => found.extend(binding_subjects(value)),
-                "/subjects" => found.extend(subject_list(value)),
-                place if place.starts_with("/subjects/") => found.extend(one_subject(value)),
-                _ => {}
-            }
-        }
-    } else {
-        found.extend(binding_subjects(&raw));
+    let Some(operations) = patch::operations(&raw) else { return binding_subjects(&raw) };
+    let mut found: Vec<Subject> = operations.iter().flat_map(patched_subjects).collect();
+    // A part of a subject, or a copy from elsewhere, says nothing without the rest: the answer has it whole.
+    if operations.iter().any(|o| o.copies() || o.path().is_some_and(in_subjects)) {
+        found.extend(event.response_object.map(sound).iter().flat_map(|answer| binding_subjects(answer)));
     }
     found
+}
+
+/// Whether a path leads to one subject, or into it.
+fn in_subjects(path: &str) -> bool {
+    path.starts_with("/subjects/")
+}
+
+fn patched_subjects(operation: &patch::Operation<'_>) -> Vec<Subject> {
+    match operation.path() {
+        Some("") => binding_subjects(operation.value()),
+        Some("/subjects") => subject_list(operation.value()),
+        Some(path) if in_subjects(path) => one_subject(operation.value()).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn binding_subjects(raw: &str) -> Vec<Subject> {
@@ -132,9 +149,12 @@ fn subject_list(raw: &str) -> Vec<Subject> {
 }
 
 fn one_subject(raw: &str) -> Option<Subject> {
+    // A JSON patch may replace the name alone: a user's is whole in itself.
+    if let Ok(name) = serde_json::from_str(raw) {
+        return Some(Subject::User(name));
+    }
     let subject: RawSubject<'_> = serde_json::from_str(raw).ok()?;
     let name = subject.name.0?;
-    // A JSON patch may replace the name alone; as a user name it is whole in itself.
     match subject.kind.0.as_deref() {
         Some("ServiceAccount") => Some(Subject::Account(subject.namespace.0?, name)),
         Some("User") | None => Some(Subject::User(name)),
@@ -146,9 +166,11 @@ fn one_subject(raw: &str) -> Option<Subject> {
 pub(super) fn pod_spec(event: &Event<'_>) -> Option<PodSpec> {
     let raw = body(event)?;
     let mut pod = PodSpec::default();
-    if let Some(operations) = json_patch(&raw) {
-        for operation in &operations {
-            pod.add(patched(operation));
+    if let Some(operations) = patch::operations(&raw) {
+        operations.iter().for_each(|operation| pod.add(patched(operation)));
+        // What was copied stands in the answer alone.
+        if let Some(answer) = event.response_object.filter(|_| operations.iter().any(|o| o.copies())) {
+            pod.add(serde_json::from_str::<Object<'_>>(&sound(answer)).map(Object::pod).unwrap_or_default());
         }
     } else {
         match serde_json::from_str::<Object<'_>>(&raw) {
@@ -161,138 +183,16 @@ pub(super) fn pod_spec(event: &Event<'_>) -> Option<PodSpec> {
 }
 
 /// What one operation of a JSON patch puts into a pod template.
-fn patched(operation: &Operation<'_>) -> PodSpec {
-    let value = operation.value.get();
-    let (parent, last) = operation.place().rsplit_once('/').unwrap_or_default();
-    let string = || serde_json::from_str::<String>(value).ok();
-    match last {
-        "serviceAccountName" | "serviceAccount" => {
-            PodSpec { accounts: string().into_iter().collect(), ..PodSpec::default() }
-        }
-        "secretName" => PodSpec { secrets: string().into_iter().collect(), ..PodSpec::default() },
-        "name"
-            if parent.ends_with("secretRef")
-                || parent.ends_with("secretKeyRef")
-                || parent.ends_with("secret") =>
-        {
-            PodSpec { secrets: string().into_iter().collect(), ..PodSpec::default() }
-        }
-        // The path says where the value goes: wrapped so, it is read like a whole object.
-        _ => wrapped(operation.place(), value),
-    }
-}
-
-/// Reads `value` as the part of an object that `path` points at, by building the object around it.
-fn wrapped(path: &str, value: &str) -> PodSpec {
-    let mut text = value.to_owned();
-    for part in path.rsplit('/').filter(|p| !p.is_empty()) {
-        // Members of lists have numbers, or `-` for the end.
-        let listed = part == "-" || part.bytes().all(|b| b.is_ascii_digit());
-        let Ok(key) = serde_json::to_string(&part.replace("~1", "/").replace("~0", "~")) else {
-            return PodSpec::default();
-        };
-        text = if listed { format!("[{text}]") } else { format!("{{{key}:{text}}}") };
-    }
-    serde_json::from_str::<Object<'_>>(&text).map_or_else(|_| PodSpec::default(), |object| object.pod())
+fn patched(operation: &patch::Operation<'_>) -> PodSpec {
+    let Some(object) = operation.as_object() else { return PodSpec::default() };
+    serde_json::from_str::<Object<'_>>(&object).map(Object::pod).unwrap_or_default()
 }
 
 /// The strings of a body that has no known shape, as accounts and as Secrets.
 fn every_string(raw: &str) -> PodSpec {
-    let strings: Vec<String> = raw.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    // With escaped quotes there is no telling which parts are inside strings, so all count.
+    let strings: Vec<String> = raw.split('"').map(str::to_owned).collect();
     PodSpec { accounts: strings.clone(), secrets: strings }
-}
-
-/// An operation of RFC 6902.
-#[derive(Deserialize)]
-struct Operation<'a> {
-    #[serde(borrow)]
-    path: Cow<'a, str>,
-    #[serde(borrow, default = "null")]
-    value: &'a RawValue,
-}
-
-fn null<'a>() -> &'a RawValue {
-    RawValue::NULL
-}
-
-impl Operation<'_> {
-    fn place(&self) -> &str {
-        &self.path
-    }
-}
-
-fn json_patch(raw: &str) -> Option<Vec<Operation<'_>>> {
-    raw.starts_with('[').then(|| serde_json::from_str(raw).ok()).flatten()
-}
-
-/// A value of the wanted type, or nothing: null, absent and of another type are one.
-struct Lenient<T>(Option<T>);
-
-impl<T> Default for Lenient<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str(raw.get()).ok()))
-    }
-}
-
-/// Elements that are of the wanted type; the others are passed over one by one.
-struct LenientList<T>(Vec<T>);
-
-impl<T> Default for LenientList<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientList<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let list: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        Ok(Self(list.iter().filter_map(|item| serde_json::from_str(item.get()).ok()).collect()))
-    }
-}
-
-/// Makes structs of lenient fields. Duplicate keys: the last counts, as it does for the API server.
-macro_rules! lenient {
-    ($($name:ident<$life:lifetime> { $($field:ident: $type:ty = $key:literal),+ $(,)? })+) => {$(
-        #[derive(Default)]
-        struct $name<$life> { $($field: $type,)+ _borrow: std::marker::PhantomData<&$life ()> }
-
-        impl<'de: $life, $life> Deserialize<'de> for $name<$life> {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Fields<$life>(std::marker::PhantomData<&$life ()>);
-                impl<'de: $life, $life> Visitor<'de> for Fields<$life> {
-                    type Value = $name<$life>;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("an object")
-                    }
-                    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                        let mut value = $name::default();
-                        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-                            match &*key {
-                                $($key => value.$field = map.next_value()?,)+
-                                _ => { map.next_value::<IgnoredAny>()?; }
-                            }
-                        }
-                        Ok(value)
-                    }
-                    // A list of one where an object belongs, as `wrapped` builds it for a member of a list.
-                    fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
-                        let first = list.next_element()?.unwrap_or_default();
-                        while list.next_element::<IgnoredAny>()?.is_some() {}
-                        Ok(first)
-                    }
-                }
-                deserializer.deserialize_any(Fields(std::marker::PhantomData))
-            }
-        }
-    )+};
 }
 
 lenient! {
@@ -306,6 +206,7 @@ lenient! {
         volumes: LenientList<Volume<'a>> = "volumes",
         containers: LenientList<Container<'a>> = "containers",
         init: LenientList<Container<'a>> = "initContainers",
+        debug: LenientList<Container<'a>> = "ephemeralContainers",
         pulls: LenientList<Reference<'a>> = "imagePullSecrets",
     }
     Job<'a> { spec: Lenient<JobSpec<'a>> = "spec" }
@@ -317,6 +218,7 @@ lenient! {
         volumes: LenientList<Volume<'a>> = "volumes",
         containers: LenientList<Container<'a>> = "containers",
         init: LenientList<Container<'a>> = "initContainers",
+        debug: LenientList<Container<'a>> = "ephemeralContainers",
         pulls: LenientList<Reference<'a>> = "imagePullSecrets",
     }
     Volume<'a> { secret: Lenient<SecretVolume<'a>> = "secret", projected: Lenient<Projected<'a>> = "projected" }
@@ -363,6 +265,7 @@ impl Object<'_> {
             volumes: spec.volumes,
             containers: spec.containers,
             init: spec.init,
+            debug: spec.debug,
             pulls: spec.pulls,
             ..Inner::default()
         };
@@ -379,7 +282,7 @@ impl Inner<'_> {
             let sources = volume.projected.0.map(|p| p.sources.0).unwrap_or_default();
             secrets.extend(sources.into_iter().filter_map(|s| s.secret.0).map(|s| s.name));
         }
-        for container in self.containers.0.into_iter().chain(self.init.0) {
+        for container in self.containers.0.into_iter().chain(self.init.0).chain(self.debug.0) {
             let env = container.env.0.into_iter().filter_map(|v| v.from.0?.secret.0);
             secrets.extend(env.map(|s| s.name));
             secrets.extend(container.from.0.into_iter().filter_map(|f| f.secret.0).map(|s| s.name));

@@ -18,10 +18,9 @@ const WORKLOAD_CONTROLLERS: [&str; 7] = [
     "cronjob-controller",
 ];
 
-/// The other controllers that act in every namespace of their own accord
-/// (`cmd/kube-controller-manager/names/controller_names.go`, and the Roles of
-/// `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`).
-const NAMESPACE_CONTROLLERS: [&str; 14] = [
+/// The other controllers that act in every namespace of their own accord, by the names of their accounts
+/// (`plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go`).
+const NAMESPACE_CONTROLLERS: [&str; 20] = [
     "root-ca-cert-publisher",
     "service-ca-cert-publisher",
     "service-account-controller",
@@ -36,10 +35,20 @@ const NAMESPACE_CONTROLLERS: [&str; 14] = [
     "disruption-controller",
     "horizontal-pod-autoscaler",
     "ttl-after-finished-controller",
+    "node-controller",
+    "taint-eviction-controller",
+    "persistent-volume-binder",
+    "pvc-protection-controller",
+    "ephemeral-volume-controller",
+    "resource-claim-controller",
 ];
 
 /// The duty that `touch` is, if it is one.
 pub(super) fn of(index: &Index, event: &Event<'_>, touch: &Touch) -> Option<Duty> {
+    // Nobody whose duty this is acts as somebody else.
+    if event.impersonated_user.is_some() {
+        return None;
+    }
     let rule = touch.rule;
     let bait = rule == rules::BAIT_NAMESPACE;
     if rule == rules::SECRET_TOUCHED {
@@ -83,15 +92,16 @@ fn reads(event: &Event<'_>) -> bool {
     event.verb == "get" || event.verb == "list" || event.verb == "watch"
 }
 
-/// True where the request was allowed, or has no answer yet.
-fn allowed(event: &Event<'_>) -> bool {
-    event.code().is_none_or(|code| code < 400)
+/// Whether the API server would not have it. Other failures, such as a conflict or an object that is gone, are
+/// everyday life of a controller.
+fn refused(event: &Event<'_>) -> bool {
+    matches!(event.code(), Some(401 | 403))
 }
 
 /// A kubelet reads a Secret that a pod on its node mounts. The Node authorizer refuses a kubelet every other Secret,
 /// so a refusal is somebody with a node's credential trying.
 fn kubelet_mount(index: &Index, event: &Event<'_>) -> bool {
-    if !is_kubelet(event) || !reads(event) || event.code().is_some_and(|code| code == 403 || code == 401) {
+    if !is_kubelet(event) || !reads(event) || refused(event) {
         return false;
     }
     let Some(object) = event.object_ref else { return false };
@@ -110,15 +120,20 @@ fn token_controller(event: &Event<'_>) -> bool {
     let cleaner = controller(event).is_some_and(|c| c == "legacy-service-account-token-cleaner");
     let does = ["get", "update", "delete"].iter().any(|verb| event.verb == *verb);
     let cleans = cleaner && (event.verb == "patch" || event.verb == "delete");
-    allowed(event) && (is_controller_manager(event) && does || cleans)
+    !refused(event) && (is_controller_manager(event) && does || cleans)
 }
 
-/// What is deleted with its namespace or its owner.
+/// What is deleted with its namespace, or with its owner, or is freed from it.
 fn clean_up(event: &Event<'_>) -> bool {
-    let cleaner =
-        matches!(controller(event).as_deref(), Some("namespace-controller" | "generic-garbage-collector"));
-    let verbs = ["get", "list", "watch", "delete", "deletecollection", "patch", "update"];
-    (cleaner || is_controller_manager(event)) && verbs.iter().any(|verb| event.verb == *verb)
+    const NAMESPACE: [&str; 3] = ["list", "delete", "deletecollection"];
+    const GARBAGE: [&str; 4] = ["get", "patch", "update", "delete"];
+    let does = |verbs: &[&str]| verbs.iter().any(|verb| event.verb == *verb);
+    let cleans = match controller(event).as_deref() {
+        Some("namespace-controller") => does(&NAMESPACE),
+        Some("generic-garbage-collector") => does(&GARBAGE),
+        _ => is_controller_manager(event) && (does(&NAMESPACE) || does(&GARBAGE)),
+    };
+    cleans && !refused(event)
 }
 
 /// The pods of a workload that the inventory declares, made by the controller whose work that is.
@@ -138,5 +153,5 @@ fn cluster_controller(event: &Event<'_>) -> bool {
     let own = controller(event).is_some_and(|c| {
         NAMESPACE_CONTROLLERS.contains(&c.as_str()) || WORKLOAD_CONTROLLERS.contains(&c.as_str())
     });
-    allowed(event) && (component || own || is_kubelet(event))
+    !refused(event) && (component || own || is_kubelet(event))
 }

@@ -1,15 +1,18 @@
 //! The inventory turned around: from what an event holds to the decoy it belongs to, each in one look.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use sundew_audit::{Event, Text};
 use sundew_decoy::{Decoy, Inventory, Placement};
 
-use super::PodName;
+use super::{
+    PodName, body, rows,
+    table::{Named, Table},
+};
 use crate::finding::DecoyRef;
 
-/// Namespace and name.
-type Named = (String, String);
+/// The longest name of an object (RFC 1123). Longer ones are nobody's, however long a client makes them.
+const MAX_NAME: usize = 253;
 
 /// A decoy, or one of its placements.
 #[derive(Debug, Clone, Copy)]
@@ -18,20 +21,30 @@ pub(super) struct Place {
     pub(super) placement: Option<usize>,
 }
 
+impl Place {
+    /// The decoy as a whole.
+    pub(super) fn whole(decoy: usize) -> Self {
+        Self { decoy, placement: None }
+    }
+}
+
 /// The decoys of one cluster.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     cluster: String,
     decoys: Vec<Decoy>,
-    users: HashMap<String, usize>,
-    accounts: HashMap<Named, usize>,
-    secrets: HashMap<Named, Place>,
-    credentials: HashMap<String, Place>,
-    pods: HashMap<Named, Place>,
-    workloads: HashMap<Named, Place>,
-    namespaces: HashSet<String>,
-    bait: HashSet<String>,
-    walkers: HashSet<String>,
+    users: Table<usize>,
+    accounts: Named<usize>,
+    secrets: Named<Place>,
+    /// The same by their names alone.
+    secret_names: Table<Place>,
+    credentials: Table<Place>,
+    pods: Named<Place>,
+    workloads: Named<Place>,
+    namespaces: Table<()>,
+    bait: Table<()>,
+    walkers: Table<()>,
+    strings: Vec<String>,
 }
 
 impl Index {
@@ -42,42 +55,56 @@ impl Index {
         }
         for bait in &inventory.namespaces {
             let cluster = bait.cluster.as_deref().unwrap_or(&inventory.cluster);
-            Self::of(&mut clusters, cluster, inventory).bait.insert(bait.name.clone());
+            Self::of(&mut clusters, cluster, inventory).add_bait(&bait.name);
         }
         clusters
     }
 
     fn of<'c>(clusters: &'c mut HashMap<String, Self>, cluster: &str, inventory: &Inventory) -> &'c mut Self {
-        clusters.entry(cluster.to_owned()).or_insert_with(|| Self {
-            cluster: cluster.to_owned(),
-            walkers: inventory.walkers.iter().cloned().collect(),
-            ..Self::default()
+        clusters.entry(cluster.to_owned()).or_insert_with(|| {
+            let mut index = Self { cluster: cluster.to_owned(), ..Self::default() };
+            inventory.walkers.iter().for_each(|walker| index.walkers.insert(walker, ()));
+            index
         })
     }
 
     fn add(&mut self, decoy: &Decoy) {
         let id = self.decoys.len();
-        let named = |name: &str| (decoy.namespace.clone(), name.to_owned());
-        self.users.insert(decoy.username(), id);
-        self.accounts.insert(named(&decoy.account), id);
-        self.namespaces.insert(decoy.namespace.clone());
+        let (namespace, username) = (decoy.namespace.as_str(), decoy.username());
+        self.users.insert(&username, id);
+        self.accounts.insert(namespace, &decoy.account, id);
+        self.namespaces.insert(namespace, ());
+        self.strings.extend([username, decoy.account.clone()]);
         for (i, placement) in decoy.placements.iter().enumerate() {
-            let place = Place { decoy: id, placement: Some(i) };
-            if let Some(secret) = &placement.secret {
-                self.secrets.insert(named(secret), place);
-            }
-            if let Some(credential) = &placement.credential_id {
-                self.credentials.insert(credential.clone(), place);
-            }
-            let mounted = placement.mounted_by.as_ref();
-            if let Some(pod) = mounted.and_then(|m| m.pod.as_ref()) {
-                self.pods.insert(named(pod), place);
-            }
-            if let Some(workload) = mounted.and_then(|m| m.workload.as_ref()) {
-                self.workloads.insert(named(workload), place);
-            }
+            self.add_placement(namespace, placement, Place { decoy: id, placement: Some(i) });
         }
         self.decoys.push(decoy.clone());
+    }
+
+    fn add_placement(&mut self, namespace: &str, placement: &Placement, place: Place) {
+        if let Some(secret) = &placement.secret {
+            self.secrets.insert(namespace, secret, place);
+            self.secret_names.insert(secret, place);
+            // The second is how the annotation of a token that was marked invalid names its Secret.
+            self.strings.extend([secret.clone(), format!("{secret}/{namespace}")]);
+        }
+        if let Some(credential) = &placement.credential_id {
+            self.credentials.insert(credential, place);
+            self.strings.push(credential.clone());
+        }
+        let mounted = placement.mounted_by.as_ref();
+        if let Some(pod) = mounted.and_then(|m| m.pod.as_ref()) {
+            self.pods.insert(namespace, pod, place);
+            self.strings.push(pod.clone());
+        }
+        if let Some(workload) = mounted.and_then(|m| m.workload.as_ref()) {
+            self.workloads.insert(namespace, workload, place);
+        }
+    }
+
+    fn add_bait(&mut self, namespace: &str) {
+        self.bait.insert(namespace, ());
+        self.strings.push(namespace.to_owned());
     }
 
     pub(super) fn cluster(&self) -> &str {
@@ -90,18 +117,8 @@ impl Index {
 
     /// Every whole JSON string that an event about one of these decoys holds, one at least for each row of the
     /// table.
-    pub(super) fn strings(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.users.keys().cloned().collect();
-        all.extend(self.accounts.keys().map(|(_, account)| account.clone()));
-        all.extend(self.credentials.keys().cloned());
-        all.extend(self.pods.keys().map(|(_, pod)| pod.clone()));
-        all.extend(self.bait.iter().cloned());
-        for (namespace, secret) in self.secrets.keys() {
-            all.push(secret.clone());
-            // How the annotation of a token that was marked invalid names its Secret.
-            all.push(format!("{secret}/{namespace}"));
-        }
-        all
+    pub(super) fn strings(&self) -> impl Iterator<Item = &str> {
+        self.strings.iter().map(String::as_str)
     }
 
     /// The decoy, and the placement where one is known, as findings name them.
@@ -120,7 +137,7 @@ impl Index {
     }
 
     pub(super) fn user(&self, name: Text<'_>) -> Option<usize> {
-        if self.users.is_empty() || name.is_empty() { None } else { self.users.get(&*name.decode()).copied() }
+        if self.users.is_empty() || name.is_empty() { None } else { self.user_name(&name.decode()) }
     }
 
     pub(super) fn user_name(&self, name: &str) -> Option<usize> {
@@ -128,11 +145,16 @@ impl Index {
     }
 
     pub(super) fn account(&self, namespace: &str, name: &str) -> Option<usize> {
-        self.accounts.get(&(namespace.to_owned(), name.to_owned())).copied()
+        self.accounts.get(namespace, name).copied()
     }
 
     pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<Place> {
-        self.secrets.get(&(namespace.to_owned(), name.to_owned())).copied()
+        self.secrets.get(namespace, name).copied()
+    }
+
+    /// A decoy's Secret of this name, in whichever namespace.
+    pub(super) fn secret_anywhere(&self, name: &str) -> Option<Place> {
+        self.secret_names.get(name).copied()
     }
 
     pub(super) fn credential(&self, id: &str) -> Option<Place> {
@@ -141,16 +163,15 @@ impl Index {
 
     /// The pod by its own name, or by its workload's: `NAME-…` for any prefix that ends before a hyphen.
     pub(super) fn pod(&self, namespace: &str, name: &str) -> Option<Place> {
-        let own = self.pods.get(&(namespace.to_owned(), name.to_owned()));
-        own.copied().or_else(|| self.workload_of(namespace, name))
+        self.pods.get(namespace, name).copied().or_else(|| self.workload_of(namespace, name))
     }
 
     pub(super) fn workload_of(&self, namespace: &str, pod: &str) -> Option<Place> {
-        if self.workloads.is_empty() {
+        if self.workloads.is_empty() || pod.len() > MAX_NAME {
             return None;
         }
         let ends = pod.match_indices('-').map(|(end, _)| &pod[..end]).chain([pod]);
-        ends.filter_map(|name| self.workloads.get(&(namespace.to_owned(), name.to_owned()))).next().copied()
+        ends.filter_map(|name| self.workloads.get(namespace, name)).next().copied()
     }
 
     pub(super) fn is_bait(&self, namespace: &str) -> bool {
@@ -161,54 +182,37 @@ impl Index {
         self.walkers.contains(user)
     }
 
-    /// The pod that `event` made, where it says its name.
+    /// The pod that `event` made, where it says its name. A request that was refused made none: its name may be that
+    /// of somebody else's pod.
     pub(super) fn pod_made(&self, event: &Event<'_>) -> Option<PodName> {
         let object = event.object_ref?;
-        let made = event.verb == "create" && object.resource == "pods" && object.subresource.is_empty();
-        (made && !object.name.is_empty()).then(|| self.pod_name(object.namespace, object.name))
+        let asked = event.verb == "create" && object.resource == "pods" && object.subresource.is_empty();
+        let made = asked && event.code().is_some_and(|code| (200..300).contains(&code));
+        let name = object.name.to_option().or_else(|| body::made_name(event).filter(|_| made))?;
+        made.then(|| self.pod_name(object.namespace.decode().into_owned(), name))
     }
 
     /// The pod that `event` enters, in a namespace with decoys.
     pub(super) fn maybe_entered(&self, event: &Event<'_>) -> Option<PodName> {
-        let object = event.object_ref?;
-        let entered = super::rows::enters(event) && self.namespaces.contains(&*object.namespace.decode());
-        entered.then(|| self.pod_name(object.namespace, object.name))
+        let (namespace, name) = rows::entered(event)?;
+        self.namespaces.contains(&namespace).then(|| self.pod_name(namespace, name))
     }
 
-    fn pod_name(&self, namespace: Text<'_>, name: Text<'_>) -> PodName {
-        (self.cluster.clone(), namespace.decode().into_owned(), name.decode().into_owned())
+    fn pod_name(&self, namespace: String, name: String) -> PodName {
+        (self.cluster.clone(), namespace, name)
     }
 
     /// The decoy that unreadable input names, as a whole word. Only names that are a decoy's own are looked for: a
     /// bare account name such as `tiller` is a word of many lines.
     pub(super) fn named_in(&self, raw: &[u8]) -> Option<DecoyRef> {
-        let words = |text: &[u8]| {
-            let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'=');
-            let mut words = Vec::new();
-            let mut start = None;
-            for (i, b) in text.iter().chain([&b' ']).enumerate() {
-                match (inside(*b), start) {
-                    (true, None) => start = Some(i),
-                    (false, Some(from)) => {
-                        words.push(from..i);
-                        start = None;
-                    }
-                    _ => {}
-                }
-            }
-            words
-        };
         // `\u0026` and its like would run into the word behind them.
         let text = String::from_utf8_lossy(raw).replace("\\u0026", " ").replace("\\n", " ");
-        for range in words(text.as_bytes()) {
-            let word = &text[range];
-            let word = word.trim_end_matches(['.', ':', '-']);
-            let secret = || self.secrets.iter().find(|((_, name), _)| name == word).map(|(_, place)| *place);
-            let user = self.user_name(word).map(|decoy| Place { decoy, placement: None });
-            if let Some(place) = user.or_else(|| self.credential(word)).or_else(secret) {
-                return Some(self.name(place));
-            }
-        }
-        None
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '=');
+        let words = text.split(|c| !inside(c)).map(|word| word.trim_end_matches(['.', ':', '-']));
+        let own = |word: &str| {
+            let user = self.user_name(word).map(Place::whole);
+            user.or_else(|| self.credential(word)).or_else(|| self.secret_anywhere(word))
+        };
+        words.filter(|word| !word.is_empty()).find_map(own).map(|place| self.name(place))
     }
 }

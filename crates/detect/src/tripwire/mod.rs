@@ -7,7 +7,11 @@
 mod body;
 mod duty;
 mod index;
+mod lenient;
+mod patch;
+mod refusal;
 mod rows;
+mod table;
 
 use std::collections::HashMap;
 
@@ -151,14 +155,14 @@ pub struct Tripwire {
 
 /// Strings that make a line worth reading besides the names: they stand in events that the tripwire needs for what
 /// came before or after.
-const WATCHWORDS: [&str; 5] = ["Unauthorized", "exec", "attach", "portforward", "ephemeralcontainers"];
+const WATCHWORDS: [&str; 6] =
+    ["Unauthorized", "exec", "attach", "portforward", "ephemeralcontainers", "proxy"];
 
 impl Tripwire {
     /// A tripwire for the decoys of `inventory`.
     pub fn new(inventory: &Inventory, rehearsals: Vec<Rehearsal>) -> Self {
         let clusters = Index::by_cluster(inventory);
-        let all = clusters.values().flat_map(Index::strings).collect::<Vec<_>>();
-        let names = Names::new(all.iter().map(String::as_str).chain(WATCHWORDS));
+        let names = Names::new(clusters.values().flat_map(Index::strings).chain(WATCHWORDS));
         Self { clusters, rehearsals, names }
     }
 

@@ -5,7 +5,7 @@ use sundew_audit::{Event, ObjectRef, Text, event::keys};
 use super::{
     Touch, body,
     index::{Index, Place},
-    rules,
+    refusal, rules,
 };
 use crate::{finding::DecoyRef, rule::Rule};
 
@@ -16,10 +16,10 @@ pub(super) fn touch(index: &Index, event: &Event<'_>) -> Option<Touch> {
         return Some(said(rules::TOKEN_USED, place));
     }
     if let Some(decoy) = event.impersonated_user.as_ref().and_then(|u| index.user(u.username)) {
-        return Some(said(rules::IMPERSONATED, Place { decoy, placement: None }));
+        return Some(said(rules::IMPERSONATED, Place::whole(decoy)));
     }
     if let Some(decoy) = impersonation_refused(index, event) {
-        return Some(said(rules::IMPERSONATION_REFUSED, Place { decoy, placement: None }));
+        return Some(said(rules::IMPERSONATION_REFUSED, Place::whole(decoy)));
     }
     let object = event.object_ref?;
     if let Some((rule, place)) = about_object(index, event, &object) {
@@ -30,7 +30,7 @@ pub(super) fn touch(index: &Index, event: &Event<'_>) -> Option<Touch> {
 
 /// The user is the decoy, or the credential is one of a decoy's.
 fn credential_used(index: &Index, event: &Event<'_>) -> Option<Place> {
-    let user = index.user(event.user.username).map(|decoy| Place { decoy, placement: None });
+    let user = index.user(event.user.username).map(Place::whole);
     let id = event.user.extra(keys::CREDENTIAL_ID).iter().find_map(|id| index.credential(&id.decode()));
     id.or_else(|| legacy_token(index, event)).or(user)
 }
@@ -51,26 +51,22 @@ fn legacy_token(index: &Index, event: &Event<'_>) -> Option<Place> {
         Some((secret, namespace)) => index.secret(namespace, secret),
         None => index.secret(namespace.as_deref()?, value),
     });
-    secret.or(user.map(|decoy| Place { decoy, placement: None }))
+    secret.or(user.map(Place::whole))
 }
 
-/// A 403 to an impersonation whose target is the decoy. Before constrained impersonation `details` has the target's
-/// kind and name, and the message its namespace; from 1.36 neither has it.
+/// A 403 to an impersonation whose target is the decoy: `details` has the target's kind and name, and the message its
+/// namespace.
 fn impersonation_refused(index: &Index, event: &Event<'_>) -> Option<usize> {
     let status = event.response_status.filter(|s| s.code == 403)?;
     let details = status.details.filter(|d| d.kind == "serviceaccounts" && !d.name.is_empty())?;
     let message = status.message.decode();
-    // Everything before the verb may hold the user's own name; what the API server adds stands at the end.
-    let (_, asked) = message.rsplit_once(" cannot impersonate resource \"serviceaccounts\" ")?;
-    let (_, namespace) = asked.rsplit_once(" in the namespace \"")?;
-    let namespace = namespace.split('"').next()?;
-    index.account(namespace, &details.name.decode())
+    index.account(refusal::namespace_of_target(&message)?, &details.name.decode())
 }
 
 /// The rows about an object that the request names.
 fn about_object(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> Option<(Rule, Place)> {
     let (namespace, name) = (object.namespace.decode(), object.name.decode());
-    let whole = |decoy| Place { decoy, placement: None };
+    let whole = Place::whole;
     let resource = object.resource.decode();
     match (&*resource, &*object.subresource.decode()) {
         ("subjectaccessreviews" | "localsubjectaccessreviews" | "tokenreviews", _) => {
@@ -93,6 +89,15 @@ fn about_object(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> Opt
             };
             Some((rules::ROLE_BOUND, whole(body::subjects(event).iter().find_map(bound)?)))
         }
+        ("nodes", "proxy") => {
+            let (namespace, pod) = entered(event)?;
+            Some((entering_rule(event), index.pod(&namespace, &pod)?))
+        }
+        ("pods", "ephemeralcontainers") if enters(event) => {
+            let decoy = index.pod(&namespace, &name).map(|place| (entering_rule(event), place));
+            // Into another pod, it can still take a decoy's Secret with it.
+            decoy.or_else(|| workload(index, event, &namespace))
+        }
         ("pods", _) if enters(event) => Some((entering_rule(event), index.pod(&namespace, &name)?)),
         (_, "") if makes(event.verb) => workload(index, event, &namespace),
         _ => None,
@@ -101,12 +106,12 @@ fn about_object(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> Opt
 
 /// A decoy's Secret by its name, and a Secret that would become a token of a decoy.
 fn secret(index: &Index, event: &Event<'_>, namespace: &str, name: &str) -> Option<(Rule, Place)> {
-    if event.verb == "create" {
-        let account = body::token_secret_account(event)?;
-        let decoy = index.account(namespace, &account)?;
-        return Some((rules::TOKEN_SECRET_MADE, Place { decoy, placement: None }));
-    }
-    let place = index.secret(namespace, name)?;
+    let place = if event.verb == "create" { None } else { named_secret(index, event, namespace, name) };
+    let Some(place) = place else {
+        // Server-side apply makes objects too, as a patch.
+        let account = body::token_secret_account(event).filter(|_| makes(event.verb))?;
+        return Some((rules::TOKEN_SECRET_MADE, Place::whole(index.account(namespace, &account)?)));
+    };
     // Only the API server itself is this user, and it patches Secrets for this one purpose.
     if event.verb == "patch" && event.user.username == "system:apiserver" {
         return Some((rules::TOKEN_LAST_USED, place));
@@ -114,12 +119,20 @@ fn secret(index: &Index, event: &Event<'_>, namespace: &str, name: &str) -> Opti
     Some((rules::SECRET_TOUCHED, place))
 }
 
+/// The Secret that the request names. A list or watch of all namespaces names one by the field selector
+/// `metadata.name`, which the API server puts into `objectRef.name`
+/// (`k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`), and gets the decoy's among those of that name.
+fn named_secret(index: &Index, event: &Event<'_>, namespace: &str, name: &str) -> Option<Place> {
+    let everywhere = namespace.is_empty() && (event.verb == "list" || event.verb == "watch");
+    if everywhere { index.secret_anywhere(name) } else { index.secret(namespace, name) }
+}
+
 /// A pod, or anything with a pod template, that runs as a decoy or takes its Secret.
 fn workload(index: &Index, event: &Event<'_>, namespace: &str) -> Option<(Rule, Place)> {
     let pod = body::pod_spec(event)?;
     let account = pod.accounts.iter().find_map(|account| index.account(namespace, account));
     if let Some(decoy) = account {
-        return Some((rules::WORKLOAD_AS_DECOY, Place { decoy, placement: None }));
+        return Some((rules::WORKLOAD_AS_DECOY, Place::whole(decoy)));
     }
     let place = pod.secrets.iter().find_map(|secret| index.secret(namespace, secret))?;
     Some((rules::SECRET_MOUNTED, place))
@@ -145,6 +158,45 @@ pub(super) fn enters(event: &Event<'_>) -> bool {
         "ephemeralcontainers" => event.verb == "update" || event.verb == "patch",
         _ => false,
     }
+}
+
+/// Namespace and name of the pod that the request enters, whether through the pod itself or through the kubelet.
+pub(super) fn entered(event: &Event<'_>) -> Option<(String, String)> {
+    let object = event.object_ref?;
+    if enters(event) {
+        return Some((object.namespace.decode().into_owned(), object.name.decode().into_owned()));
+    }
+    if object.resource != "nodes" || object.subresource != "proxy" {
+        return None;
+    }
+    // `/api/v1/nodes/NODE/proxy/exec/NAMESPACE/POD/…`: the kubelet's own way in
+    // (`pkg/kubelet/server/server.go`, `InstallDebuggingHandlers`), which needs only `nodes/proxy`.
+    let uri = event.request_uri.decode();
+    let path = uri.split('?').next().unwrap_or_default();
+    let mut parts = path.split('/').filter(|part| !part.is_empty()).skip(5).map(unescape);
+    let way = parts.next()?;
+    let enters = ["exec", "attach", "run", "portForward"].contains(&way.as_str());
+    parts.next().zip(parts.next()).filter(|_| enters)
+}
+
+/// A part of a path without its percent escapes.
+fn unescape(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.first_chunk::<2>().and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.filter(|_| *first == b'%').and_then(|hex: &str| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The rule for entering a pod; a tunnel is a technique of its own.

@@ -5,7 +5,7 @@ use sundew_detect::{Actor, DecoyRef, Incident};
 
 use super::{
     Fact, Part, VALUE,
-    steps::{Answer, same_day, untold},
+    steps::{Answer, is_note, same_day, untold},
 };
 use crate::text::clean;
 
@@ -118,7 +118,7 @@ fn rough(length: SignedDuration) -> String {
 
 /// Whether anything was granted: the first question at night. Says nothing where the answers do not tell.
 fn outcome(incident: &Incident) -> Vec<Part> {
-    let answers: Vec<Answer> = incident.steps.iter().map(|step| Answer::to(&step.request)).collect();
+    let answers: Vec<Answer> = incident.steps.iter().filter(|step| !is_note(step)).map(Answer::to).collect();
     if answers.contains(&Answer::Allowed) {
         return vec![words("some requests were ALLOWED, see below")];
     }

@@ -15,16 +15,26 @@ pub(super) fn steps(incident: &Incident) -> Vec<StepLine> {
 }
 
 fn step_line(step: &Step, format: &str, many_decoys: bool) -> StepLine {
-    let mut what = asked(&step.request);
+    let noted = is_note(step);
+    let mut what = if noted { note(&step.request) } else { asked(&step.request) };
     if let Some(decoy) = step.decoy.as_ref().filter(|_| many_decoys) {
         let _ = write!(what, " [decoy {}]", clean(&decoy.name, 64));
     }
-    let mut answer = answered(&step.request);
+    let mut answer = if noted { String::new() } else { answered(&step.request) };
     if step.count > 1 {
         let _ = write!(answer, ", {} times", step.count);
     }
-    let allowed = Answer::to(&step.request) == Answer::Allowed;
+    let allowed = Answer::to(step) == Answer::Allowed;
     StepLine { time: step.time.strftime(format).to_string(), what, answer, allowed }
+}
+
+/// The API server's own note that a token was used: no request of the intruder's.
+pub(super) fn is_note(step: &Step) -> bool {
+    step.rule == sundew_detect::tripwire::rules::TOKEN_LAST_USED.id
+}
+
+fn note(request: &Request) -> String {
+    clean(&format!("(the API server noted a use of the token in Secret {}/{})", request.namespace, request.name), VALUE)
 }
 
 fn asked(request: &Request) -> String {
@@ -42,7 +52,7 @@ fn asked(request: &Request) -> String {
 
 fn answered(request: &Request) -> String {
     let Some(code) = request.code else { return "no answer yet".to_owned() };
-    let word = match (Answer::to(request), code) {
+    let word = match (Answer::to_request(request), code) {
         (Answer::Allowed, _) => " ALLOWED",
         (Answer::AllowedToAnyone, _) => " allowed to anyone",
         (_, 401) => " not authenticated",
@@ -64,7 +74,11 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn to(request: &Request) -> Self {
+    pub(super) fn to(step: &Step) -> Self {
+        if is_note(step) { Self::Other } else { Self::to_request(&step.request) }
+    }
+
+    fn to_request(request: &Request) -> Self {
         match request.code {
             // 101 is what a granted exec, attach or port-forward answers.
             Some(101 | 200..=299) if is_for_anyone(request) => Self::AllowedToAnyone,

@@ -12,7 +12,7 @@ use sundew_audit::{
 };
 
 /// How much is read at once: large enough that reading costs little, small enough for the processor's cache.
-pub(super) const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 256 << 10;
 /// The longest line that is read whole, in bytes. A longer one is searched for names and not understood.
 pub const MAX_LINE: usize = 16 << 20;
 /// How far the parts of an over-long line overlap: no name is longer.
@@ -94,6 +94,39 @@ pub(super) enum Kind {
     End,
 }
 
+/// A chunk's bytes. The room behind them is kept from chunk to chunk: making and clearing it anew for each would cost
+/// as much as reading.
+#[derive(Default)]
+pub(super) struct Buffer {
+    room: Vec<u8>,
+    filled: usize,
+}
+
+impl Buffer {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.room[..self.filled]
+    }
+
+    fn set(&mut self, bytes: &[u8]) {
+        self.filled = 0;
+        self.add(bytes);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let end = self.filled + bytes.len();
+        self.make_room(end);
+        self.room[self.filled..end].copy_from_slice(bytes);
+        self.filled = end;
+    }
+
+    fn make_room(&mut self, wanted: usize) {
+        if self.room.len() < wanted {
+            self.room.reserve_exact(wanted - self.room.len());
+            self.room.resize(wanted, 0);
+        }
+    }
+}
+
 /// An input being read.
 pub(super) struct Reader {
     source: Box<dyn Read + Send>,
@@ -135,14 +168,9 @@ impl Reader {
         self.compression != Compression::None
     }
 
-    /// Whether the next chunk must be understood before the one after it is taken.
-    pub(super) fn is_ordered(&self) -> bool {
-        self.ordered
-    }
-
     /// Puts the next chunk into `buffer`. None at the end.
-    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Kind>> {
-        buffer.clear();
+    pub(super) fn next(&mut self, buffer: &mut Buffer) -> io::Result<Option<Kind>> {
+        buffer.filled = 0;
         if self.framing.is_none() {
             self.sniff();
         }
@@ -157,7 +185,7 @@ impl Reader {
     }
 
     /// Reads until `buffer` holds `wanted` bytes, or the source ends or breaks.
-    fn fill(&mut self, buffer: &mut Vec<u8>, wanted: usize) {
+    fn fill(&mut self, buffer: &mut Buffer, wanted: usize) {
         if self.ended {
             return;
         }
@@ -172,46 +200,48 @@ impl Reader {
 
     /// Looks at the first bytes to tell lines from documents.
     fn sniff(&mut self) {
-        let mut head = Vec::with_capacity(CHUNK);
+        let mut head = Buffer::default();
         self.fill(&mut head, CHUNK);
-        let framing = Framing::of(&head, self.ended);
+        let head = head.bytes();
+        let framing = Framing::of(head, self.ended);
         let first = head.iter().find(|b| !b.is_ascii_whitespace());
         self.ordered = framing == Framing::Documents || !matches!(first, None | Some(b'{' | b'['));
         self.framing = Some(framing);
-        self.carry = head;
+        self.carry.extend_from_slice(head);
     }
 
-    fn next_lines(&mut self, buffer: &mut Vec<u8>) -> Option<Kind> {
-        std::mem::swap(buffer, &mut self.carry);
+    fn next_lines(&mut self, buffer: &mut Buffer) -> Option<Kind> {
+        buffer.set(&self.carry);
         self.carry.clear();
         let mut wanted = CHUNK;
         loop {
             self.fill(buffer, wanted);
-            if let Some(end) = memchr::memrchr(b'\n', buffer) {
+            if let Some(end) = memchr::memrchr(b'\n', buffer.bytes()) {
                 return Some(self.whole_lines(buffer, end + 1));
             }
             if self.ended {
                 let kind = if self.in_long_line { Kind::TooLong(false) } else { self.lines() };
-                return (!buffer.is_empty()).then_some(kind);
+                return (buffer.filled > 0).then_some(kind);
             }
-            if self.in_long_line || buffer.len() >= MAX_LINE {
+            if self.in_long_line || buffer.filled >= MAX_LINE {
                 let first = !std::mem::replace(&mut self.in_long_line, true);
-                self.carry.extend_from_slice(&buffer[buffer.len() - OVERLAP..]);
+                self.carry.extend_from_slice(&buffer.bytes()[buffer.filled - OVERLAP..]);
                 return Some(Kind::TooLong(first));
             }
-            wanted = buffer.len() + CHUNK;
+            // Doubling keeps the cost of a long line in proportion to its length.
+            wanted = (buffer.filled * 2).clamp(CHUNK, MAX_LINE);
         }
     }
 
     /// Leaves whole lines in `buffer`, or the end of an over-long one.
-    fn whole_lines(&mut self, buffer: &mut Vec<u8>, mut end: usize) -> Kind {
+    fn whole_lines(&mut self, buffer: &mut Buffer, mut end: usize) -> Kind {
         let mut kind = self.lines();
         if std::mem::take(&mut self.in_long_line) {
-            end = memchr::memchr(b'\n', buffer).map_or(end, |first| first + 1);
+            end = memchr::memchr(b'\n', buffer.bytes()).map_or(end, |first| first + 1);
             kind = Kind::TooLong(false);
         }
-        self.carry.extend_from_slice(&buffer[end..]);
-        buffer.truncate(end);
+        self.carry.extend_from_slice(&buffer.bytes()[end..]);
+        buffer.filled = end;
         kind
     }
 
@@ -219,17 +249,17 @@ impl Reader {
         if self.ordered { Kind::OrderedLines } else { Kind::Lines }
     }
 
-    fn next_document(&mut self, buffer: &mut Vec<u8>) -> Option<Kind> {
+    fn next_document(&mut self, buffer: &mut Buffer) -> Option<Kind> {
         loop {
             if let Some((document, too_long)) = self.documents.pop_front() {
-                *buffer = document;
+                buffer.set(&document);
                 return Some(if too_long { Kind::TooLong(true) } else { Kind::Document });
             }
             if self.carry.is_empty() && !self.ended {
                 // Small steps bound how many documents wait.
-                let mut carry = std::mem::take(&mut self.carry);
-                self.fill(&mut carry, CHUNK / 8);
-                self.carry = carry;
+                self.fill(buffer, CHUNK);
+                self.carry.extend_from_slice(buffer.bytes());
+                buffer.filled = 0;
             }
             let documents = &mut self.documents;
             let mut keep = |piece: Piece<'_>| match piece {
@@ -250,21 +280,14 @@ impl Reader {
 }
 
 /// Reads until `buffer` holds `wanted` bytes; false at the end of the source.
-fn fill(source: &mut dyn Read, buffer: &mut Vec<u8>, wanted: usize) -> io::Result<bool> {
-    let mut have = buffer.len();
-    buffer.resize(wanted.max(have), 0);
-    while have < buffer.len() {
-        match source.read(&mut buffer[have..]) {
-            Ok(0) => {
-                buffer.truncate(have);
-                return Ok(false);
-            }
-            Ok(n) => have += n,
+fn fill(source: &mut dyn Read, buffer: &mut Buffer, wanted: usize) -> io::Result<bool> {
+    buffer.make_room(wanted);
+    while buffer.filled < wanted {
+        match source.read(&mut buffer.room[buffer.filled..wanted]) {
+            Ok(0) => return Ok(false),
+            Ok(n) => buffer.filled += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                buffer.truncate(have);
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
     }
     Ok(true)

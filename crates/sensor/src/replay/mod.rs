@@ -23,7 +23,7 @@ use sundew_detect::{
 };
 
 pub use input::{Input, MAX_LINE};
-use input::{Kind, Reader};
+use input::{Buffer, Kind, Reader};
 
 /// How events are read. All three find the same; they differ in what they check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Replay<'_> {
 
     /// Takes chunks and understands them until there are no more.
     fn work(&self, feed: &Mutex<Feed<'_>>, send: &SyncSender<Said>) {
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         let mut unwrapper = Unwrapper::new();
         loop {
             let mut feed = lock(feed);
@@ -181,13 +181,13 @@ impl Replay<'_> {
                 continue;
             };
             let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
-            said.bytes = buffer.len() as u64;
+            said.bytes = buffer.bytes().len() as u64;
             if kind == Kind::Lines {
                 drop(feed);
-                self.lines(&buffer, &mut unwrapper, &mut said);
+                self.lines(buffer.bytes(), &mut unwrapper, &mut said);
                 unwrapper.finish(&mut |item| self.item(item, &mut said));
             } else {
-                self.in_order(kind, &buffer, &mut feed, &mut said);
+                self.in_order(kind, buffer.bytes(), &mut feed, &mut said);
                 drop(feed);
             }
             if !compressed {
@@ -278,7 +278,7 @@ impl Replay<'_> {
 
 impl Feed<'_> {
     /// The next chunk of the input at hand, or of the next. A failure ends an input and is told with what was read.
-    fn take(&mut self, buffer: &mut Vec<u8>, said: &mut Said) -> Option<Kind> {
+    fn take(&mut self, buffer: &mut Buffer, said: &mut Said) -> Option<Kind> {
         while self.at < self.inputs.len() {
             let next = match &mut self.reader {
                 Some(reader) => reader.next(buffer),
@@ -299,7 +299,6 @@ impl Feed<'_> {
                 }
                 Ok(None) if !self.finished => {
                     self.finished = true;
-                    buffer.clear();
                     said.number = self.number;
                     self.number += 1;
                     return Some(Kind::End);
