@@ -1,6 +1,8 @@
-//! Delivers what the outbox owes to one sink, one message at a time, so that no other sink waits for it.
+//! Delivers what the outbox owes: one courier a sink, one message at a time, so that no sink waits for another.
 
 use std::{
+    collections::HashMap,
+    future::Future,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -8,9 +10,13 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use sundew_notify::{Backoff, DeliveryError, Message, Sink};
 use sundew_store::{Outgoing, StoreError};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{clock::Clock, ledger::Ledger, status::Counters};
+
+/// How long a delivery on its way may take once its courier is told to stop.
+const FAREWELL: Duration = Duration::from_secs(12);
 
 /// How many messages are taken from the outbox at a time.
 const TAKEN: usize = 16;
@@ -18,36 +24,118 @@ const TAKEN: usize = 16;
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// A clock that went back by more than this has jumped.
 const JUMP: SignedDuration = SignedDuration::from_secs(5);
+/// A message that is too old is tried for this long all the same: the sensor may have been away all that time, or the
+/// clock may have jumped.
+const LAST_CHANCE: Duration = Duration::from_secs(600);
 
-/// Delivers to one sink.
-pub(crate) struct Courier {
-    pub(crate) sink: Box<dyn Sink>,
+/// What all couriers have in common.
+#[derive(Clone)]
+pub(crate) struct Office {
     pub(crate) ledger: Ledger,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) give_up_after: SignedDuration,
     pub(crate) backoff: Backoff,
-    pub(crate) stop: CancellationToken,
+}
+
+/// The couriers at work, by the name of their sink.
+#[derive(Default)]
+pub(crate) struct Couriers {
+    working: HashMap<String, (CancellationToken, JoinHandle<()>)>,
+}
+
+impl Couriers {
+    /// Sends one courier to each of `sinks` and calls all others back. None waits for another: a new courier sets out
+    /// as soon as the one before it to the same sink is back.
+    pub(crate) fn replace(&mut self, sinks: Vec<Arc<dyn Sink>>, office: &Office) {
+        let mut before = std::mem::take(&mut self.working);
+        for sink in sinks {
+            let stop = CancellationToken::new();
+            let name = sink.name().to_owned();
+            let before = before.remove(&name).map(call_back);
+            let courier = Courier::new(sink, office.clone(), stop.clone());
+            let task = tokio::spawn(async move {
+                if let Some(before) = before {
+                    before.await;
+                }
+                courier.run().await;
+            });
+            self.working.insert(name, (stop, task));
+        }
+        for gone in before.into_values() {
+            tokio::spawn(call_back(gone));
+        }
+    }
+
+    /// The sinks that are delivered to.
+    pub(crate) fn sinks(&self) -> Vec<String> {
+        self.working.keys().cloned().collect()
+    }
+
+    /// Calls all couriers back and waits for them, each with its last delivery.
+    pub(crate) async fn recall(&mut self) {
+        let all: Vec<_> = self.working.drain().map(|(_, one)| tokio::spawn(call_back(one))).collect();
+        for one in all {
+            // It does not panic.
+            let _ = one.await;
+        }
+    }
+}
+
+/// Tells a courier to stop at once, and then waits for its last delivery, but not for ever.
+fn call_back((stop, mut task): (CancellationToken, JoinHandle<()>)) -> impl Future<Output = ()> + Send {
+    stop.cancel();
+    async move {
+        if tokio::time::timeout(FAREWELL, &mut task).await.is_err() {
+            tracing::warn!("a delivery did not end in time; its message may be sent twice");
+            task.abort();
+        }
+    }
+}
+
+/// Delivers to one sink.
+struct Courier {
+    sink: Arc<dyn Sink>,
+    office: Office,
+    stop: CancellationToken,
+    started: Instant,
+}
+
+/// What came of the messages that were due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// All were delivered, and there may be more.
+    More,
+    /// There are no more, or the sink has trouble.
+    Over,
 }
 
 impl Courier {
+    fn new(sink: Arc<dyn Sink>, office: Office, stop: CancellationToken) -> Self {
+        Self { sink, office, stop, started: Instant::now() }
+    }
+
     /// Delivers until told to stop. A delivery on its way is finished first.
-    pub(crate) async fn run(self) {
-        let mut jump = JumpWatch::new(self.clock.now());
+    async fn run(self) {
+        let clock = &self.office.clock;
+        let mut jump = JumpWatch::new(clock.now());
         // At the start everything that waits is tried at once, whatever clock it was written by.
         let mut anew = true;
-        let news = self.ledger.news();
-        loop {
+        let news = self.office.ledger.news();
+        while !self.stop.is_cancelled() {
             let notified = news.notified();
             tokio::pin!(notified);
             // Registered before the outbox is read, so that nothing written in between is missed.
             notified.as_mut().enable();
-            let now = self.clock.now();
+            let now = clock.now();
             // What a clock that went back would hold up is due now.
-            let until = if jump.went_back(now) || std::mem::take(&mut anew) { Timestamp::MAX } else { now };
-            let sleep = match self.round(until).await {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => self.until_next().await.unwrap_or(LONGEST_SLEEP),
+            anew |= jump.went_back(now);
+            let sleep = match self.round(if anew { Timestamp::MAX } else { now }).await {
+                Ok(Round::More) => Duration::ZERO,
+                Ok(Round::Over) => {
+                    anew = false;
+                    self.until_next().await.unwrap_or(LONGEST_SLEEP)
+                }
                 Err(error) => {
                     tracing::error!(sink = self.sink.name(), %error, "cannot read the outbox; trying again");
                     Duration::from_secs(1)
@@ -61,44 +149,50 @@ impl Courier {
         }
     }
 
-    /// Delivers what is due. True if there may be more.
-    async fn round(&self, until: Timestamp) -> Result<bool, StoreError> {
+    /// Delivers some of what is due.
+    async fn round(&self, until: Timestamp) -> Result<Round, StoreError> {
         let name = self.sink.name().to_owned();
-        let due = self.ledger.with(move |store| store.due(&name, until, TAKEN)).await?;
-        let more = due.len() == TAKEN;
+        let due = self.office.ledger.with(move |store| store.due(&name, until, TAKEN)).await?;
+        let mut round = if due.len() == TAKEN { Round::More } else { Round::Over };
         for outgoing in due {
             if self.stop.is_cancelled() {
-                return Ok(false);
+                return Ok(Round::Over);
             }
-            self.deliver(outgoing).await;
+            if !self.deliver(outgoing).await && until == Timestamp::MAX {
+                // It is still among those that count as due, and would be tried again at once.
+                round = Round::Over;
+            }
         }
-        Ok(more)
+        Ok(round)
     }
 
-    async fn deliver(&self, outgoing: Outgoing) {
+    /// One try. True if the message is settled.
+    async fn deliver(&self, outgoing: Outgoing) -> bool {
         let Outgoing { id, revision, attempts, owed_since, change, incident, .. } = outgoing;
         let sink = self.sink.name();
         let message = Message { incident, change };
         let incident = message.incident.id.as_str();
-        let now = || self.clock.now();
+        let Office { counters, .. } = &self.office;
+        let now = || self.office.clock.now();
         match self.sink.deliver(&message).await {
             Ok(()) => {
-                self.counters.delivered.fetch_add(1, Ordering::Relaxed);
+                counters.delivered.fetch_add(1, Ordering::Relaxed);
                 tracing::info!(sink, incident, revision, "delivered");
                 let at = now();
                 self.settle(move |store| store.delivered(id, revision, at).map(drop)).await;
             }
             Err(DeliveryError::Retry { after, why }) if self.may_try_again(owed_since) => {
-                self.counters.failed.fetch_add(1, Ordering::Relaxed);
-                let own = self.backoff.delay(attempts + 1, &mut fastrand::Rng::new());
+                counters.failed.fetch_add(1, Ordering::Relaxed);
+                let own = self.office.backoff.delay(attempts + 1, &mut fastrand::Rng::new());
                 let wait = after.unwrap_or_default().max(own);
                 tracing::warn!(sink, incident, revision, wait_s = wait.as_secs_f32(), "{why}");
                 let next = now().saturating_add(SignedDuration::try_from(wait).unwrap_or_default());
                 let next = next.unwrap_or(Timestamp::MAX);
                 self.settle(move |store| store.failed(id, revision, next, &why).map(drop)).await;
+                return false;
             }
             Err(error) => {
-                self.counters.failed.fetch_add(1, Ordering::Relaxed);
+                counters.failed.fetch_add(1, Ordering::Relaxed);
                 let why = error.to_string();
                 tracing::error!(
                     sink,
@@ -110,10 +204,13 @@ impl Courier {
                 self.settle(move |store| store.dead(id, revision, at, &why).map(drop)).await;
             }
         }
+        true
     }
 
     fn may_try_again(&self, owed_since: Timestamp) -> bool {
-        self.clock.now().duration_since(owed_since) < self.give_up_after
+        let give_up_after = self.office.give_up_after;
+        let chance = Duration::try_from(give_up_after).unwrap_or_default().min(LAST_CHANCE);
+        self.office.clock.now().duration_since(owed_since) < give_up_after || self.started.elapsed() < chance
     }
 
     /// Writes what came of a delivery. Until that is written the next one must wait, or this one would be sent again.
@@ -121,7 +218,7 @@ impl Courier {
         &self,
         work: impl Fn(&mut sundew_store::Store) -> Result<(), StoreError> + Clone + Send + 'static,
     ) {
-        while let Err(error) = self.ledger.with(work.clone()).await {
+        while let Err(error) = self.office.ledger.with(work.clone()).await {
             tracing::error!(sink = self.sink.name(), %error, "cannot note what came of a delivery; trying again");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
@@ -129,8 +226,8 @@ impl Courier {
 
     async fn until_next(&self) -> Option<Duration> {
         let name = self.sink.name().to_owned();
-        let next = self.ledger.with(move |store| store.next_due(&name)).await.ok()??;
-        let wait = next.duration_since(self.clock.now()).max(SignedDuration::ZERO);
+        let next = self.office.ledger.with(move |store| store.next_due(&name)).await.ok()??;
+        let wait = next.duration_since(self.office.clock.now()).max(SignedDuration::ZERO);
         Some(Duration::try_from(wait).unwrap_or_default().clamp(Duration::from_millis(1), LONGEST_SLEEP))
     }
 }

@@ -17,5 +17,6 @@ mod tls;
 
 pub use config::{Config, ConfigError};
 pub use sensor::{Extras, Sensor, SensorError};
+pub use source::webhook::Patience;
 pub use status::Counters;
 pub use tls::{TlsError, provider};

@@ -2,7 +2,7 @@
 //! they were read up to.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use sundew_audit::{Event, Item, Reason, Reject, Unwrapper};
 use sundew_detect::{
-    Change, Desk, Detector, Finding, Growth, Incidents, Outcome, Severity, Tripwire,
+    Change, Desk, Detector, Finding, Grouping, Growth, Incidents, Outcome, Severity, Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
+    delivery::Office,
     ledger::Ledger,
     source::{Batch, Origin, Payload, file::Notice},
     status::Counters,
@@ -39,6 +40,8 @@ pub(crate) enum Input {
     Decoys(Arc<Tripwire>),
     /// Other sinks from now on.
     Sinks(Vec<SinkWants>),
+    /// Another grouping from now on.
+    Grouping(Grouping),
     /// Time has passed.
     Tick,
     /// Write what is left, say so, and end.
@@ -84,9 +87,7 @@ impl Pipeline {
         tripwire: Arc<Tripwire>,
         mut incidents: Incidents,
         sinks: Vec<SinkWants>,
-        ledger: Ledger,
-        clock: Arc<dyn Clock>,
-        counters: Arc<Counters>,
+        office: &Office,
         open: Vec<StoredIncident>,
     ) -> Self {
         incidents.restore(open.into_iter().filter_map(reopen));
@@ -101,9 +102,9 @@ impl Pipeline {
             waiting: Vec::new(),
             grown: HashMap::new(),
             last_write: Instant::now(),
-            ledger,
-            clock,
-            counters,
+            ledger: office.ledger.clone(),
+            clock: Arc::clone(&office.clock),
+            counters: Arc::clone(&office.counters),
         }
     }
 
@@ -139,6 +140,7 @@ impl Pipeline {
             Input::Batch(batch) => self.batch(batch),
             Input::Decoys(tripwire) => self.tripwire = tripwire,
             Input::Sinks(sinks) => self.sinks = sinks,
+            Input::Grouping(grouping) => self.incidents.regroup(grouping),
             Input::Tick => self.tick(),
             Input::Stop(done) => return Some(done),
         }
@@ -310,6 +312,10 @@ impl Pipeline {
     }
 
     fn tick(&mut self) {
+        // What grew is told before anything is closed: the events of an old log are older than any window.
+        if !self.grown.is_empty() {
+            self.write();
+        }
         for Open { incident, state } in self.incidents.close(self.clock.now()) {
             let state = serde_json::to_value(state).unwrap_or_default();
             self.pending.incidents.push(StoredIncident { incident, state, closed: true });
@@ -354,10 +360,11 @@ impl Pipeline {
         }
         self.take_suppressed();
         self.last_write = Instant::now();
-        let commit = std::mem::take(&mut self.pending);
-        let told = !commit.outbox.is_empty();
-        self.ledger.commit(&commit);
-        if told {
+        if !self.ledger.commit(&self.pending) {
+            // The sensor is ending. What could not be written stays together with the positions behind it.
+            return;
+        }
+        if !std::mem::take(&mut self.pending).outbox.is_empty() {
             self.ledger.wake_senders();
         }
         self.release();
@@ -400,10 +407,4 @@ impl Pipeline {
 fn reopen(stored: StoredIncident) -> Option<Open> {
     let state: State = serde_json::from_value(stored.state).unwrap_or_default();
     (!stored.closed).then_some(Open { incident: stored.incident, state })
-}
-
-/// The names of sinks that are owed something and exist no more.
-pub(crate) fn orphans<'s>(owed: impl Iterator<Item = &'s str>, sinks: &[SinkWants]) -> Vec<&'s str> {
-    let known: HashSet<&str> = sinks.iter().map(|s| s.name.as_str()).collect();
-    owed.filter(|name| !known.contains(name)).collect()
 }

@@ -1,6 +1,6 @@
 //! The running sensor: starts what the configuration names, lets it be changed while it runs, and stops it cleanly.
 
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::HashSet, sync::Arc, thread::JoinHandle, time::Duration};
 
 use sundew_decoy::Inventory;
 use sundew_detect::{Incidents, Severity, Tripwire};
@@ -8,15 +8,21 @@ use sundew_notify::{Backoff, Sink, SinkError};
 use sundew_store::{Opened, Store, StoreError};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, SourceConfig},
-    delivery::Courier,
+    delivery::{Couriers, Office},
     ledger::Ledger,
-    pipeline::{Input, Pipeline, SinkWants, orphans},
-    source::{Intake, Origin, file::TailError, follow::Follower, stdin, webhook::Receiver},
+    pipeline::{Input, Pipeline, SinkWants},
+    source::{
+        Intake, Origin,
+        file::TailError,
+        follow::Follower,
+        stdin,
+        webhook::{Patience, Receiver},
+    },
     status::Counters,
     tls::TlsError,
 };
@@ -25,8 +31,8 @@ use crate::{
 const INTAKE: usize = 8;
 /// How often the pipeline looks at what time alone changes.
 const TICK: Duration = Duration::from_secs(1);
-/// How long deliveries on their way may take when the sensor is told to stop.
-const FAREWELL: Duration = Duration::from_secs(12);
+/// How long a store that cannot be written is tried once the sensor is told to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why a sensor cannot start, or cannot take a change.
 #[derive(Debug, Error)]
@@ -66,6 +72,9 @@ pub enum SensorError {
     /// The configuration's store cannot change while the sensor runs.
     #[error("`store` changed; that needs a restart")]
     StoreChanged,
+    /// Standard input cannot be given back, and has one reader.
+    #[error("a source of type stdin was added, changed or removed; that needs a restart")]
+    StdinChanged,
 }
 
 /// A source that runs.
@@ -78,13 +87,20 @@ enum Running {
 /// What a sensor can be given besides its configuration, by programs that hold it in their own process.
 #[derive(Default)]
 pub struct Extras {
-    /// Sinks that no configuration names, each told from a severity on.
+    /// Sinks that no configuration names, each told from a severity on. They stay through every change of it.
     pub sinks: Vec<(Box<dyn Sink>, Severity)>,
+    /// A store that is open already, instead of the one that the configuration names.
+    pub store: Option<(Store, Opened)>,
     /// A clock, for tests.
     pub clock: Option<Arc<dyn Clock>>,
     /// How deliveries are spaced, for tests.
     pub backoff: Option<Backoff>,
+    /// How long webhook sources wait for slow clients, for tests.
+    pub patience: Patience,
 }
+
+/// A sink and the severity from which on it is told.
+type Told = (Arc<dyn Sink>, Severity);
 
 /// A running sensor.
 pub struct Sensor {
@@ -92,13 +108,11 @@ pub struct Sensor {
     intake: Intake,
     pipeline: JoinHandle<()>,
     sources: Vec<(SourceConfig, Running)>,
-    couriers: TaskTracker,
-    stop_couriers: CancellationToken,
+    extra_sinks: Vec<Told>,
+    couriers: Couriers,
+    office: Office,
     stop_ticks: CancellationToken,
-    ledger: Ledger,
-    clock: Arc<dyn Clock>,
-    backoff: Backoff,
-    counters: Arc<Counters>,
+    patience: Patience,
     /// How the store was found.
     pub opened: Opened,
 }
@@ -111,26 +125,25 @@ impl Sensor {
     /// Where something named cannot be opened. Nothing runs then.
     pub async fn start(config: Config, inventory: &Inventory, extras: Extras) -> Result<Self, SensorError> {
         check_clusters(&config, inventory)?;
-        let sinks = sinks(&config)?;
-        let (store, opened) = Store::open(&config.store)?;
-        let clock = extras.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let counters = Arc::new(Counters::default());
+        let extra_sinks: Vec<Told> =
+            extras.sinks.into_iter().map(|(sink, least)| (Arc::from(sink), least)).collect();
+        let sinks = sinks(&config, &extra_sinks)?;
+        let (store, opened) = match extras.store {
+            Some(given) => given,
+            None => Store::open(&config.store)?,
+        };
         let open = store.open_incidents()?;
-        let ledger = Ledger::new(store);
-        let tripwire = Arc::new(Tripwire::new(inventory, Vec::new()));
-        let all: Vec<_> = sinks.into_iter().chain(extras.sinks).collect();
-        let wants = wants(&all);
-        warn_of_orphans(&ledger, &wants)?;
+        let office = Office {
+            ledger: Ledger::new(store),
+            clock: extras.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            counters: Arc::new(Counters::default()),
+            give_up_after: config.incidents.give_up_after,
+            backoff: extras.backoff.unwrap_or_default(),
+        };
+        warn_of_orphans(&office.ledger, &sinks).await?;
         let incidents = Incidents::new(config.incidents.grouping());
-        let pipeline = Pipeline::new(
-            tripwire,
-            incidents,
-            wants,
-            ledger.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&counters),
-            open,
-        );
+        let tripwire = Arc::new(Tripwire::new(inventory, Vec::new()));
+        let pipeline = Pipeline::new(tripwire, incidents, wants(&sinks), &office, open);
         let (intake, inputs) = mpsc::channel(INTAKE);
         let pipeline = std::thread::spawn(move || pipeline.run(inputs));
         let mut sensor = Self {
@@ -138,16 +151,14 @@ impl Sensor {
             intake,
             pipeline,
             sources: Vec::new(),
-            couriers: TaskTracker::new(),
-            stop_couriers: CancellationToken::new(),
+            extra_sinks,
+            couriers: Couriers::default(),
+            office,
             stop_ticks: CancellationToken::new(),
-            ledger,
-            clock,
-            backoff: extras.backoff.unwrap_or_default(),
-            counters,
+            patience: extras.patience,
             opened,
         };
-        sensor.send_couriers(all);
+        sensor.couriers.replace(only_sinks(sinks), &sensor.office);
         sensor.start_ticking();
         if let Err(error) = sensor.set_sources(&config).await {
             sensor.stop().await;
@@ -159,7 +170,7 @@ impl Sensor {
 
     /// What it has counted.
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.office.counters
     }
 
     /// The address of the first webhook source, where the configuration let the system choose the port.
@@ -185,24 +196,38 @@ impl Sensor {
     ///
     /// # Errors
     ///
-    /// Where something in it cannot be opened. What ran before goes on, but for sources whose settings changed.
+    /// Where the change cannot be taken at all, all goes on as before. Where a source cannot be opened, the first such
+    /// error is given and everything else is taken; the same configuration can be given again.
     pub async fn reconfigure(&mut self, config: Config, inventory: &Inventory) -> Result<(), SensorError> {
         if config.store != self.config.store {
             return Err(SensorError::StoreChanged);
         }
+        if stdin_of(&config) != stdin_of(&self.config) {
+            return Err(SensorError::StdinChanged);
+        }
         check_clusters(&config, inventory)?;
-        let sinks = sinks(&config)?;
+        let sinks = sinks(&config, &self.extra_sinks)?;
+        warn_of_orphans(&self.office.ledger, &sinks).await?;
         self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory, Vec::new())))).await;
         self.tell(Input::Sinks(wants(&sinks))).await;
-        self.recall_couriers().await;
-        self.send_couriers(sinks);
+        self.tell(Input::Grouping(config.incidents.grouping())).await;
+        self.office.give_up_after = config.incidents.give_up_after;
+        self.couriers.replace(only_sinks(sinks), &self.office);
         let set = self.set_sources(&config).await;
         self.config = config;
         set
     }
 
-    /// Waits until every source has ended by itself, as standard input does. Never where one of them cannot end.
+    /// Waits until there is nothing more to do: every source has ended by itself, as standard input does, or detection
+    /// broke down, which a restart can mend. Otherwise for ever.
     pub async fn ended(&self) {
+        tokio::select! {
+            () = self.intake.closed() => tracing::error!("the detection thread has ended; restart the sensor"),
+            () = self.read_out() => {}
+        }
+    }
+
+    async fn read_out(&self) {
         if !self.sources.iter().all(|(_, running)| matches!(running, Running::Stdin)) {
             std::future::pending::<()>().await;
         }
@@ -212,8 +237,10 @@ impl Sensor {
         }
     }
 
-    /// Reads no more, writes what was read, and lets deliveries on their way arrive.
+    /// Reads no more, writes what was read, and lets deliveries on their way arrive. A store that cannot be written
+    /// holds this up for some seconds only: what it lacks is read again at the next start.
     pub async fn stop(mut self) {
+        self.office.ledger.end_in(FAREWELL);
         for (_, running) in std::mem::take(&mut self.sources) {
             stop_source(running).await;
         }
@@ -223,25 +250,29 @@ impl Sensor {
         // The pipeline ends after this message, or has ended.
         let _ = written.await;
         self.deliver_first().await;
-        self.recall_couriers().await;
+        self.couriers.recall().await;
         let pipeline = self.pipeline;
-        let _ = tokio::task::spawn_blocking(move || pipeline.join()).await;
+        if let Ok(Err(_)) = tokio::task::spawn_blocking(move || pipeline.join()).await {
+            tracing::error!("detection ended by a panic; what it had not written is read again at the next start");
+        }
     }
 
     /// Gives what was written last a moment to leave: an alert should not wait for the next start.
     async fn deliver_first(&self) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-        self.ledger.wake_senders();
+        let Office { ledger, clock, .. } = &self.office;
+        ledger.wake_senders();
         while tokio::time::Instant::now() < deadline {
-            let now = self.clock.now();
-            let due = self.ledger.with(move |store| {
-                let sinks = store.outbox_summary()?;
-                let due = |s: &sundew_store::OutboxSummary| {
-                    store.due(&s.sink, now, 1).is_ok_and(|due| due.iter().any(|d| d.attempts == 0))
-                };
-                Ok(sinks.iter().any(due))
+            let (now, sinks) = (clock.now(), self.couriers.sinks());
+            let untried = ledger.with(move |store| {
+                for sink in sinks {
+                    if store.due(&sink, now, 16)?.iter().any(|due| due.attempts == 0) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             });
-            if !due.await.unwrap_or(false) {
+            if !untried.await.unwrap_or(false) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -269,31 +300,8 @@ impl Sensor {
         });
     }
 
-    fn send_couriers(&self, sinks: Vec<(Box<dyn Sink>, Severity)>) {
-        for (sink, _) in sinks {
-            let courier = Courier {
-                sink,
-                ledger: self.ledger.clone(),
-                clock: Arc::clone(&self.clock),
-                counters: Arc::clone(&self.counters),
-                give_up_after: self.config.incidents.give_up_after,
-                backoff: self.backoff,
-                stop: self.stop_couriers.clone(),
-            };
-            self.couriers.spawn(courier.run());
-        }
-    }
-
-    async fn recall_couriers(&mut self) {
-        std::mem::take(&mut self.stop_couriers).cancel();
-        let couriers = std::mem::take(&mut self.couriers);
-        couriers.close();
-        if tokio::time::timeout(FAREWELL, couriers.wait()).await.is_err() {
-            tracing::warn!("a delivery did not end in time; its message may be sent twice");
-        }
-    }
-
-    /// Stops sources that are gone or changed, and starts those that are new.
+    /// Stops sources that are gone or changed, and starts those that are new. One that cannot be opened keeps no other
+    /// from being.
     async fn set_sources(&mut self, config: &Config) -> Result<(), SensorError> {
         let wanted = |source: &SourceConfig, cluster: &str| {
             config.sources.iter().any(|s| s == source && config.cluster_of(s) == cluster)
@@ -306,14 +314,17 @@ impl Sensor {
                 stop_source(running).await;
             }
         }
+        let mut first = Ok(());
         for source in &config.sources {
             if self.sources.iter().any(|(s, _)| s == source) {
                 continue;
             }
-            let running = self.start_source(config, source).await?;
-            self.sources.push((source.clone(), running));
+            match self.start_source(config, source).await {
+                Ok(running) => self.sources.push((source.clone(), running)),
+                Err(error) => first = first.and(Err(error)),
+            }
         }
-        Ok(())
+        first
     }
 
     async fn start_source(&self, config: &Config, source: &SourceConfig) -> Result<Running, SensorError> {
@@ -324,12 +335,12 @@ impl Sensor {
             SourceConfig::File(file) => {
                 let key = origin.clone();
                 let position =
-                    self.ledger.with(move |store| store.position(&key.cluster, &key.source)).await?;
+                    self.office.ledger.with(move |store| store.position(&key.cluster, &key.source)).await?;
                 Follower::start(file, origin, position, intake)
                     .map(Running::File)
                     .map_err(|source| SensorError::Tail { name, source })
             }
-            SourceConfig::Webhook(webhook) => Receiver::start(webhook, origin, intake)
+            SourceConfig::Webhook(webhook) => Receiver::start(webhook, origin, intake, self.patience)
                 .await
                 .map(Running::Webhook)
                 .map_err(|source| SensorError::Listen { name, source }),
@@ -352,26 +363,44 @@ async fn stop_source(running: Running) {
     }
 }
 
-fn sinks(config: &Config) -> Result<Vec<(Box<dyn Sink>, Severity)>, SinkError> {
+/// The sinks that `config` names, and those that it does not.
+fn sinks(config: &Config, extra: &[Told]) -> Result<Vec<Told>, SinkError> {
     let env = |name: &str| std::env::var(name).ok();
-    config.sinks.iter().map(|c| Ok((sundew_notify::build(c, &env)?, c.min_severity()))).collect()
+    let build = |c| Ok((Arc::from(sundew_notify::build(c, &env)?), c.min_severity()));
+    let mut all = config.sinks.iter().map(build).collect::<Result<Vec<Told>, SinkError>>()?;
+    all.extend(extra.iter().cloned());
+    let mut names = HashSet::new();
+    match all.iter().find(|(sink, _)| !names.insert(sink.name())) {
+        Some((sink, _)) => Err(SinkError::Twice { name: sink.name().to_owned() }),
+        None => Ok(all),
+    }
 }
 
-fn wants(sinks: &[(Box<dyn Sink>, Severity)]) -> Vec<SinkWants> {
+fn only_sinks(sinks: Vec<Told>) -> Vec<Arc<dyn Sink>> {
+    sinks.into_iter().map(|(sink, _)| sink).collect()
+}
+
+fn wants(sinks: &[Told]) -> Vec<SinkWants> {
     sinks.iter().map(|(sink, least)| SinkWants { name: sink.name().to_owned(), least: *least }).collect()
 }
 
 /// A sink that was renamed or taken out may still be owed alerts: that must not pass in silence.
-fn warn_of_orphans(ledger: &Ledger, wants: &[SinkWants]) -> Result<(), StoreError> {
-    let summary = ledger.lock().outbox_summary()?;
-    let owed = summary.iter().filter(|s| s.waiting > 0).map(|s| s.sink.as_str());
-    for sink in orphans(owed, wants) {
+async fn warn_of_orphans(ledger: &Ledger, sinks: &[Told]) -> Result<(), StoreError> {
+    let known: HashSet<&str> = sinks.iter().map(|(sink, _)| sink.name()).collect();
+    let summary = ledger.with(|store| store.outbox_summary()).await?;
+    for owed in summary.iter().filter(|s| s.waiting > 0 && !known.contains(s.sink.as_str())) {
         tracing::warn!(
-            sink,
+            sink = owed.sink,
             "the store has messages for this sink, which the configuration does not name; they wait"
         );
     }
     Ok(())
+}
+
+/// What `config` says of standard input.
+fn stdin_of(config: &Config) -> Option<(&SourceConfig, &str)> {
+    let stdin = config.sources.iter().find(|source| matches!(source, SourceConfig::Stdin(_)))?;
+    Some((stdin, config.cluster_of(stdin)))
 }
 
 /// Every cluster with decoys must have a source, or its decoys would never be heard of.

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
 /// Prints findings as they come, or gathers them into incidents.
 struct Printer<'a> {
     args: &'a args::Replay,
-    out: BufWriter<io::StdoutLock<'static>>,
+    out: BufWriter<io::Stdout>,
     colour: bool,
     incidents: Incidents,
     worst: Option<Severity>,
@@ -76,7 +76,7 @@ impl<'a> Printer<'a> {
     fn new(args: &'a args::Replay) -> Self {
         Self {
             args,
-            out: BufWriter::new(io::stdout().lock()),
+            out: BufWriter::new(io::stdout()),
             colour: table::colour(),
             incidents: Incidents::new(Grouping { max_open: MAX_OPEN, ..Grouping::default() }),
             worst: None,

@@ -11,7 +11,6 @@ use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
     },
 };
 
@@ -99,104 +98,113 @@ struct Feed<'f> {
     finished: bool,
 }
 
-impl Replay<'_> {
-    /// Reads `inputs` to their end and calls `outcome` for everything to be told, in the order of the input. It
-    /// returns false to stop early.
-    pub fn run(&self, inputs: &[Input], mut outcome: impl FnMut(Outcome) -> bool) -> Summary {
-        let feed = Feed {
-            inputs,
-            at: 0,
-            reader: None,
-            number: 0,
-            unwrapper: Unwrapper::new(),
-            told_long: false,
-            finished: false,
-        };
-        let feed = Mutex::new(feed);
-        let mut summary = Summary::default();
-        let mut desk = Desk::default();
-        std::thread::scope(|scope| {
-            let (send, receive) = sync_channel::<Said>(2 * self.threads);
-            for _ in 0..self.threads.max(1) {
-                let (send, feed) = (send.clone(), &feed);
-                scope.spawn(move || self.work(feed, &send));
-            }
-            drop(send);
-            let mut waiting = BTreeMap::new();
-            let mut next = 0;
-            for said in &receive {
-                waiting.insert(said.number, said);
-                while let Some(said) = waiting.remove(&next) {
-                    next += 1;
-                    if !self.settle(said, inputs, &mut desk, &mut summary, &mut outcome) {
-                        // Workers end when they find nobody to tell.
-                        return;
-                    }
-                }
-            }
-        });
-        summary.suppressed = desk.take_suppressed();
-        summary
+/// Puts what chunks say back into the order of the input, and decides it. Whichever worker has the next chunk does it,
+/// so that no thread is woken for a chunk that says nothing.
+struct Settler<'s, F> {
+    inputs: &'s [Input],
+    next: u64,
+    waiting: BTreeMap<u64, Said>,
+    desk: Desk,
+    summary: Summary,
+    outcome: F,
+    /// Nobody wants to know more.
+    stopped: bool,
+}
+
+impl<F: FnMut(Outcome) -> bool> Settler<'_, F> {
+    fn take(&mut self, said: Said) {
+        self.waiting.insert(said.number, said);
+        while let Some(said) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.settle(said);
+        }
     }
 
     /// Adds what a chunk says to the whole, and decides its signals.
-    fn settle(
-        &self,
-        said: Said,
-        inputs: &[Input],
-        desk: &mut Desk,
-        summary: &mut Summary,
-        outcome: &mut impl FnMut(Outcome) -> bool,
-    ) -> bool {
-        let name = || inputs.get(said.input).map(Input::to_string).unwrap_or_default();
+    fn settle(&mut self, said: Said) {
+        let summary = &mut self.summary;
+        let name = || self.inputs.get(said.input).map(Input::to_string).unwrap_or_default();
         summary.events += said.events;
         summary.bytes += said.bytes;
         for (reason, count) in said.rejects {
             *summary.rejects.entry(reason).or_default() += count;
         }
         let room = MAX_SAMPLES.saturating_sub(summary.samples.len());
-        summary
-            .samples
-            .extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
+        summary.samples.extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
         summary.failures.extend(said.failure.map(|error| (name(), error)));
-        said.signals.into_iter().filter_map(|signal| desk.decide(signal)).all(outcome)
+        for signal in said.signals {
+            if let Some(outcome) = self.desk.decide(signal) {
+                self.stopped |= self.stopped || !(self.outcome)(outcome);
+            }
+        }
+    }
+}
+
+impl Replay<'_> {
+    /// Reads `inputs` to their end and calls `outcome` for everything to be told, in the order of the input. It
+    /// returns false to stop early.
+    pub fn run(&self, inputs: &[Input], outcome: impl FnMut(Outcome) -> bool + Send) -> Summary {
+        let feed = Mutex::new(Feed::new(inputs));
+        let settler = Mutex::new(Settler {
+            inputs,
+            next: 0,
+            waiting: BTreeMap::new(),
+            desk: Desk::default(),
+            summary: Summary::default(),
+            outcome,
+            stopped: false,
+        });
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads {
+                scope.spawn(|| self.work(&feed, &settler));
+            }
+            self.work(&feed, &settler);
+        });
+        let mut settler = settler.into_inner().unwrap_or_else(PoisonError::into_inner);
+        settler.summary.suppressed = settler.desk.take_suppressed();
+        settler.summary
     }
 
     /// Takes chunks and understands them until there are no more.
-    fn work(&self, feed: &Mutex<Feed<'_>>, send: &SyncSender<Said>) {
+    fn work<F: FnMut(Outcome) -> bool>(&self, feed: &Mutex<Feed<'_>>, settler: &Mutex<Settler<'_, F>>) {
         let mut buffer = Buffer::default();
         let mut unwrapper = Unwrapper::new();
         loop {
-            let mut feed = lock(feed);
             let mut said = Said::default();
-            let kind = feed.take(&mut buffer, &mut said);
-            let Some(kind) = kind else {
-                if said.failure.is_none() {
-                    return;
-                }
-                drop(feed);
-                if send.send(said).is_err() {
-                    return;
-                }
-                continue;
-            };
-            let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
-            said.bytes = buffer.bytes().len() as u64;
-            if kind == Kind::Lines {
-                drop(feed);
-                self.lines(buffer.bytes(), &mut unwrapper, &mut said);
-                unwrapper.finish(&mut |item| self.item(item, &mut said));
-            } else {
-                self.in_order(kind, buffer.bytes(), &mut feed, &mut said);
-                drop(feed);
+            if !self.chunk(feed, &mut buffer, &mut unwrapper, &mut said) {
+                return;
             }
-            if !compressed {
-                self.progress.fetch_add(said.bytes, Ordering::Relaxed);
-            }
-            if send.send(said).is_err() {
+            let mut settler = lock(settler);
+            settler.take(said);
+            if settler.stopped {
                 return;
             }
         }
+    }
+
+    /// Takes one chunk and understands it. False where there are no more.
+    fn chunk(
+        &self,
+        feed: &Mutex<Feed<'_>>,
+        buffer: &mut Buffer,
+        unwrapper: &mut Unwrapper,
+        said: &mut Said,
+    ) -> bool {
+        let mut feed = lock(feed);
+        let Some(kind) = feed.take(buffer, said) else { return said.failure.is_some() };
+        let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
+        said.bytes = buffer.bytes().len() as u64;
+        if kind == Kind::Lines {
+            drop(feed);
+            self.lines(buffer.bytes(), unwrapper, said);
+            unwrapper.finish(&mut |item| self.item(item, said));
+        } else {
+            self.in_order(kind, buffer.bytes(), &mut feed, said);
+        }
+        if !compressed {
+            self.progress.fetch_add(said.bytes, Ordering::Relaxed);
+        }
+        true
     }
 
     fn in_order(&self, kind: Kind, buffer: &[u8], feed: &mut Feed<'_>, said: &mut Said) {
@@ -276,7 +284,19 @@ impl Replay<'_> {
     }
 }
 
-impl Feed<'_> {
+impl<'f> Feed<'f> {
+    fn new(inputs: &'f [Input]) -> Self {
+        Self {
+            inputs,
+            at: 0,
+            reader: None,
+            number: 0,
+            unwrapper: Unwrapper::new(),
+            told_long: false,
+            finished: false,
+        }
+    }
+
     /// The next chunk of the input at hand, or of the next. A failure ends an input and is told with what was read.
     fn take(&mut self, buffer: &mut Buffer, said: &mut Said) -> Option<Kind> {
         while self.at < self.inputs.len() {
@@ -324,9 +344,9 @@ impl Feed<'_> {
     }
 }
 
-/// A thread that panicked while holding the feed leaves it as sound as it was: it only ever moves forward.
-fn lock<'f, 'm>(feed: &'m Mutex<Feed<'f>>) -> MutexGuard<'m, Feed<'f>> {
-    feed.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a thread that panicked left behind is as sound as it was: feed and settler only ever move forward.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lines_of(chunk: &[u8]) -> impl Iterator<Item = &[u8]> {

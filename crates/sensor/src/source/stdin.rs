@@ -31,9 +31,9 @@ fn read(input: &mut BufReader<impl Read>, origin: &Arc<Origin>, intake: &Intake)
         let too_long = read == MAX_LINE && lines.last() != Some(&b'\n');
         if too_long {
             let mut head = lines.split_off(start);
+            hand_on(&mut lines, origin, intake);
             let bytes = skip_line(input, origin, intake, &head)?;
             head.truncate(64 << 10);
-            hand_on(&mut lines, origin, intake);
             let _ = intake.blocking_send(Input::Batch(Batch::new(origin, Payload::LongLine(head, bytes))));
         }
         // Hand on as soon as reading would wait, so that a line written alone is judged alone.

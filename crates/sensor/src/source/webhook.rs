@@ -4,10 +4,19 @@
 //! seconds. So a batch is answered as soon as what it means is written; on overload the answer is 429 at once; and a
 //! body that is no batch is put aside and answered 200, since sending it again would not make it better.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, HttpBody},
     extract::State,
     http::{HeaderMap, HeaderValue, Request, StatusCode, header},
@@ -17,27 +26,44 @@ use axum::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Semaphore, oneshot},
     task::JoinHandle,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
 
 use super::{Batch, Intake, Origin, Payload};
 use crate::{config::WebhookSource, pipeline::Input, tls::TlsError};
 
-/// How many connections are served at a time; an API server holds one or a few.
-const MAX_CONNECTIONS: usize = 64;
 /// How many bytes of bodies are in memory at a time.
 const MAX_HELD: usize = 64 << 20;
-/// How long a handshake or a request's head may take.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a body may take.
-const BODY_PATIENCE: Duration = Duration::from_secs(20);
-/// How long writing may take before the sender is told to come again. Its own patience is 30 seconds.
-const WRITE_PATIENCE: Duration = Duration::from_secs(15);
+/// How long connections at hand may take when the receiver is told to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long clients are waited for, and how many are served. [`Default`] is for production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a handshake, and for a request's head; 10 s.
+    pub head: Duration,
+    /// For a body; 20 s.
+    pub body: Duration,
+    /// For a place among the batches that wait to be judged; 5 s. Without it, a log file that is caught up with
+    /// would take every place.
+    pub place: Duration,
+    /// For what a batch means to be written, before the sender is told to come again; 15 s. Its own patience is 30 s.
+    pub write: Duration,
+    /// How many connections there may be; 64. An API server holds one or a few.
+    pub connections: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { head: seconds(10), body: seconds(20), place: seconds(5), write: seconds(15), connections: 64 }
+    }
+}
 
 /// A running receiver.
 #[derive(Debug)]
@@ -54,6 +80,14 @@ struct Shared {
     token: Option<Zeroizing<String>>,
     max_body: usize,
     held: Arc<Semaphore>,
+    patience: Patience,
+}
+
+/// A connection. Until it has shown that it may send, it is the first to go where there are too many.
+#[derive(Debug, Default)]
+struct Guest {
+    known: AtomicBool,
+    leave: CancellationToken,
 }
 
 impl Receiver {
@@ -62,6 +96,7 @@ impl Receiver {
         source: &WebhookSource,
         origin: Origin,
         intake: Intake,
+        patience: Patience,
     ) -> Result<Self, TlsError> {
         let tls = crate::tls::server(source)?;
         let token = source.token_file.as_deref().map(crate::tls::read_token).transpose()?;
@@ -74,10 +109,11 @@ impl Receiver {
             token,
             max_body: source.max_body,
             held: Arc::new(Semaphore::new(MAX_HELD.max(source.max_body))),
+            patience,
         });
         let app = Router::new().route("/", post(receive)).route("/{*path}", post(receive)).with_state(shared);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, TlsAcceptor::from(tls), app, stop.clone()));
+        let task = tokio::spawn(serve(listener, TlsAcceptor::from(tls), app, stop.clone(), patience));
         tracing::info!(source = source.name, %address, "listening for the API server's audit webhook");
         Ok(Self { stop, task, address })
     }
@@ -90,34 +126,61 @@ impl Receiver {
     }
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let tasks = tokio_util::task::TaskTracker::new();
+async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    app: Router,
+    stop: CancellationToken,
+    patience: Patience,
+) {
+    let places = Arc::new(Semaphore::new(patience.connections));
+    let mut guests: VecDeque<Arc<Guest>> = VecDeque::new();
+    let tasks = TaskTracker::new();
     loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            // Out of file descriptors, or a connection that went before it came.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Only what is still there and has shown nothing yet can be asked to leave.
+        guests.retain(|guest| Arc::strong_count(guest) > 1 && !guest.known.load(Ordering::Relaxed));
+        if places.available_permits() == 0
+            && let Some(oldest) = guests.pop_front()
+        {
+            tracing::warn!("too many connections; the oldest that has shown no right to be here is closed");
+            oldest.leave.cancel();
+        }
         let place = tokio::select! {
             () = stop.cancelled() => break,
             place = Arc::clone(&places).acquire_owned() => place,
         };
         // The semaphore is never closed.
         let Ok(place) = place else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(connection(stream, tls.clone(), app.clone(), stop.clone(), place));
+        let guest = Arc::new(Guest::default());
+        guests.push_back(Arc::clone(&guest));
+        let app = app.clone().layer(Extension(Arc::clone(&guest)));
+        let serving = connection(stream, tls.clone(), app, stop.clone(), patience.head);
+        tasks.spawn(async move {
+            let _place = place;
+            tokio::select! {
+                () = guest.leave.cancelled() => {}
+                () = serving => {}
             }
-            // Out of file descriptors, or a connection that went before it came.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+        });
     }
+    // Who comes now had better be refused, and try again, than wait for nobody.
+    drop(listener);
     tasks.close();
     // Clients that hold a connection open without a request are not waited for.
-    let _ = timeout(Duration::from_secs(5), tasks.wait()).await;
+    let _ = timeout(FAREWELL, tasks.wait()).await;
 }
 
 async fn connection(
@@ -125,16 +188,20 @@ async fn connection(
     tls: TlsAcceptor,
     app: Router,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    patience: Duration,
 ) {
-    let stream = match timeout(HEAD_PATIENCE, tls.accept(stream)).await {
+    let accepted = tokio::select! {
+        () = stop.cancelled() => return,
+        accepted = timeout(patience, tls.accept(stream)) => accepted,
+    };
+    let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::warn!(%error, "a TLS handshake failed"),
         Err(_) => return tracing::warn!("a TLS handshake took too long"),
     };
     let service = hyper_util::service::TowerToHyperService::new(app);
     let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(patience);
     server
         .http2()
         .timer(TokioTimer::new())
@@ -154,8 +221,12 @@ async fn connection(
     }
 }
 
-async fn receive(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Result<Response, Infallible> {
-    Ok(match shared.take(request).await {
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    Extension(guest): Extension<Arc<Guest>>,
+    request: Request<Body>,
+) -> Result<Response, Infallible> {
+    Ok(match shared.take(request, &guest).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(refusal) => refusal.into_response(),
     })
@@ -196,10 +267,11 @@ impl IntoResponse for Refusal {
 }
 
 impl Shared {
-    async fn take(&self, request: Request<Body>) -> Result<(), Refusal> {
+    async fn take(&self, request: Request<Body>, guest: &Guest) -> Result<(), Refusal> {
         if !self.may(request.headers()) {
             return Err(Refusal::Unauthorized);
         }
+        guest.known.store(true, Ordering::Relaxed);
         if !is_json(request.headers()) {
             return Err(Refusal::NotJson);
         }
@@ -212,7 +284,7 @@ impl Shared {
         let size = announced.and_then(|size| usize::try_from(size).ok()).unwrap_or(self.max_body);
         let permits = u32::try_from(size).unwrap_or(u32::MAX);
         let held = Arc::clone(&self.held).try_acquire_many_owned(permits).map_err(|_| Refusal::Busy)?;
-        let bytes = match timeout(BODY_PATIENCE, axum::body::to_bytes(body, self.max_body)).await {
+        let bytes = match timeout(self.patience.body, axum::body::to_bytes(body, self.max_body)).await {
             Err(_) => return Err(Refusal::TooSlow),
             Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) => return Err(refused_body(&error, self.max_body)),
@@ -220,8 +292,11 @@ impl Shared {
         let (done, written) = oneshot::channel();
         let mut batch = Batch::new(&self.origin, Payload::Document(bytes.into()));
         batch.done = Some(done);
-        self.intake.try_send(Input::Batch(batch)).map_err(|_| Refusal::Busy)?;
-        let written = timeout(WRITE_PATIENCE, written).await;
+        let handed = timeout(self.patience.place, self.intake.send(Input::Batch(batch))).await;
+        if !matches!(handed, Ok(Ok(()))) {
+            return Err(Refusal::Busy);
+        }
+        let written = timeout(self.patience.write, written).await;
         drop(held);
         match written {
             Ok(Ok(())) => Ok(()),
