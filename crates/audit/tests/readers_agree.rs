@@ -1,4 +1,5 @@
 //! The fast reader and `serde_json` see the same in every event, and refuse the same input.
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod common;
 

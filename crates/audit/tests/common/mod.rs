@@ -1,5 +1,5 @@
 //! The recordings, unpacked.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part")]
 
 use std::io::Read;
 

@@ -1,0 +1,60 @@
+//! Writes an audit log of any size from the shapes of the recordings: `generate MEBIBYTES FILE`.
+//!
+//! Every line is a line of the recording of ordinary work with an id, times and an address of its own, so that no
+//! two are alike and the mix of resources, verbs and bodies is that of a real API server.
+
+use std::{
+    error::Error,
+    fs::File,
+    io::{BufWriter, Read, Write},
+};
+
+/// The fields that are made anew, by what stands before them.
+const ID: &str = "\"auditID\":\"";
+const TIMES: [&str; 2] = ["\"requestReceivedTimestamp\":\"", "\"stageTimestamp\":\""];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [size, path] = args.as_slice() else {
+        return Err("usage: generate MEBIBYTES FILE".into());
+    };
+    let wanted = size.parse::<u64>()? << 20;
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/quiet/audit.log.gz");
+    let (_, mut reader) = sundew_audit::decompress::reader(File::open(recording)?)?;
+    let mut log = String::new();
+    reader.read_to_string(&mut log)?;
+    let lines: Vec<&str> = log.lines().collect();
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let (mut written, mut number) = (0, 0_u64);
+    while written < wanted {
+        let line = vary(lines[number as usize % lines.len()], number);
+        out.write_all(line.as_bytes())?;
+        out.write_all(b"\n")?;
+        written += line.len() as u64 + 1;
+        number += 1;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// The line with an id and times that follow from `number`.
+fn vary(line: &str, number: u64) -> String {
+    let mut line = line.to_owned();
+    let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let id = format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}", mixed >> 32, mixed >> 16 & 0xffff, mixed & 0xfff, mixed >> 4 & 0xfff);
+    overwrite(&mut line, ID, &id);
+    // Forty events a second, as a small cluster has.
+    let (seconds, micros) = (number / 40, number % 40 * 25_000);
+    let time = format!("2026-11-{:02}T{:02}:{:02}:{:02}.{micros:06}Z", 1 + seconds / 86_400 % 28, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    TIMES.iter().for_each(|before| overwrite(&mut line, before, &time));
+    line
+}
+
+/// Puts `value` in place of as many bytes after `before`, where that stands.
+fn overwrite(line: &mut String, before: &str, value: &str) {
+    if let Some(at) = line.find(before).map(|at| at + before.len())
+        && line.get(at..at + value.len()).is_some_and(|old| !old.contains('"'))
+    {
+        line.replace_range(at..at + value.len(), value);
+    }
+}
