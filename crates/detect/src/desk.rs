@@ -79,6 +79,11 @@ impl Desk {
         }
     }
 
+    /// Counts a finding as a touch by duty.
+    pub fn suppress(&mut self, reason: Duty, finding: Finding) {
+        self.count(Suppressed { reason, finding });
+    }
+
     /// Takes what was suppressed since the last call.
     pub fn take_suppressed(&mut self) -> BTreeMap<SuppressedKey, SuppressedCount> {
         std::mem::take(&mut self.suppressed)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     advice, client,
-    finding::Finding,
+    finding::{DecoyRef, Finding},
     incident::Incident,
     steps::{self, Stages},
     tripwire::rules,
@@ -104,12 +104,20 @@ impl Incidents {
         Self { grouping, ..Self::default() }
     }
 
+    /// Groups and tells by `grouping` from now on. An incident that is open keeps the pace it was told at.
+    pub fn regroup(&mut self, grouping: Grouping) {
+        self.grouping = grouping;
+    }
+
     /// Takes back what was open before a restart.
     pub fn restore(&mut self, open: impl IntoIterator<Item = Open>) {
         let mut open: Vec<Open> = open.into_iter().collect();
         open.sort_by_key(|one| one.incident.last_seen);
         for one in open {
             self.latest.note(&one.incident);
+            if used_token().iter().any(|rule| one.incident.rules.contains_key(*rule)) {
+                one.incident.decoys.iter().for_each(|decoy| self.latest.note_use(&one.incident, decoy));
+            }
             self.open.insert(one.incident.id.clone(), one);
         }
     }
@@ -129,12 +137,12 @@ impl Incidents {
         if let Some(id) = self.find(finding) {
             let open = self.open.get_mut(&id)?;
             let growth = grow(open, finding)?;
-            self.latest.note(&open.incident);
+            self.latest.note_finding(&open.incident, finding);
             return Some((id, growth));
         }
         let open = start(finding, self.grouping.quiet);
         let id = open.incident.id.clone();
-        self.latest.note(&open.incident);
+        self.latest.note_finding(&open.incident, finding);
         self.open.insert(id.clone(), open);
         Some((id, Growth::Opened))
     }
@@ -220,16 +228,26 @@ impl Latest {
             self.by_peer.insert((incident.cluster.clone(), peer.clone()), id.clone());
             self.by_key.insert((incident.cluster.clone(), user, peer), id.clone());
         }
-        let used = [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id];
-        if used.iter().any(|rule| incident.rules.contains_key(*rule)) {
-            for decoy in &incident.decoys {
-                if let Some(placement) = &decoy.placement {
-                    let key = (incident.cluster.clone(), decoy.name.clone(), placement.clone());
-                    self.by_placement.insert(key, id.clone());
-                }
-            }
+    }
+
+    fn note_finding(&mut self, incident: &Incident, finding: &Finding) {
+        self.note(incident);
+        if let Some(decoy) = finding.decoy.as_ref().filter(|_| used_token().contains(&finding.rule.as_str()))
+        {
+            self.note_use(incident, decoy);
         }
     }
+
+    fn note_use(&mut self, incident: &Incident, decoy: &DecoyRef) {
+        let Some(placement) = decoy.placement.clone() else { return };
+        self.by_placement
+            .insert((incident.cluster.clone(), decoy.name.clone(), placement), incident.id.clone());
+    }
+}
+
+/// The rules that tell of a use of a placement's credential.
+fn used_token() -> [&'static str; 2] {
+    [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id]
 }
 
 /// An incident that knows of nothing but the API server's own note of a use.

@@ -38,10 +38,14 @@ impl Rehearsal {
     /// The fewest characters of a nonce that is heeded: 128 bits in hexadecimal.
     pub const NONCE_LENGTH: usize = 32;
 
+    /// Whether `finding` could be any rehearsal at all: cheap, and no for nearly everything.
+    pub fn could_cover(finding: &Finding) -> bool {
+        words(finding).any(|word| word.len() >= Self::NONCE_LENGTH)
+    }
+
     /// Whether `finding` is this rehearsal.
     pub fn covers(&self, finding: &Finding) -> bool {
-        let client = finding.actor.client.as_deref().unwrap_or_default();
-        let shown = client.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == self.nonce);
+        let shown = words(finding).any(|word| word == self.nonce);
         // Whoever makes a decoy has no use for its credential.
         let fits = self.purpose == Purpose::Drill || finding.rule != rules::TOKEN_USED.id;
         self.nonce.len() >= Self::NONCE_LENGTH
@@ -56,4 +60,10 @@ impl Rehearsal {
         let namespace = self.decoy.split_once('/').map(|(namespace, _)| namespace);
         touched.name == self.decoy || Some(touched.name.as_str()) == namespace
     }
+}
+
+/// The words of the user agent, among which a nonce stands.
+fn words(finding: &Finding) -> impl Iterator<Item = &str> {
+    let client = finding.actor.client.as_deref().unwrap_or_default();
+    client.split(|c: char| !c.is_ascii_alphanumeric())
 }

@@ -1,4 +1,5 @@
 //! The recordings: every step of the theft is found at its severity, and ordinary work is silent.
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -93,7 +93,9 @@ fn write(log: &Path) -> Vec<Instant> {
 
 fn event(number: usize, use_of_decoy: Option<usize>) -> String {
     let (user, ip) = match use_of_decoy {
-        Some(n) => ("system:serviceaccount:honeypot:backup-sa".into(), format!("10.66.{}.{}", n / 250, n % 250)),
+        Some(n) => {
+            ("system:serviceaccount:honeypot:backup-sa".into(), format!("10.66.{}.{}", n / 250, n % 250))
+        }
         None => (format!("system:serviceaccount:shop:orders-{}", number % 7), "10.1.2.3".to_owned()),
     };
     let event = serde_json::json!({

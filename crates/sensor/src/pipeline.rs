@@ -10,7 +10,8 @@ use std::{
 use jiff::Timestamp;
 use sundew_audit::{Event, Item, Reason, Reject, Unwrapper};
 use sundew_detect::{
-    Change, Desk, Detector, Finding, Grouping, Growth, Incidents, Outcome, Severity, Tripwire,
+    Change, Desk, Detector, Duty, Finding, Grouping, Growth, Incidents, Outcome, Purpose, Rehearsal, Severity,
+    Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
@@ -189,7 +190,7 @@ impl Pipeline {
         match item {
             Item::Event(event, _) => self.event(origin, event),
             Item::Reject { reject, raw, partial } => {
-                self.reject(origin, &reject, raw, raw.len() as u64, partial)
+                self.reject(origin, &reject, raw, raw.len() as u64, partial);
             }
         }
     }
@@ -209,9 +210,30 @@ impl Pipeline {
     }
 
     fn finding(&mut self, finding: &Finding) {
+        let mut finding = finding.clone();
+        match self.rehearsed(&finding) {
+            Some(Purpose::Planting) => return self.desk.suppress(Duty::Planting, finding),
+            Some(Purpose::Drill) => finding.drill = true,
+            None => {}
+        }
         self.counters.findings.fetch_add(1, Ordering::Relaxed);
-        let grown = self.incidents.add(finding);
+        let grown = self.incidents.add(&finding);
         self.note_growth(grown);
+    }
+
+    /// Whether Sundew itself did this. The store is asked when a nonce is shown, and not before: a drill may have been
+    /// announced a moment ago by another process.
+    fn rehearsed(&mut self, finding: &Finding) -> Option<Purpose> {
+        if !Rehearsal::could_cover(finding) {
+            return None;
+        }
+        let announced = self.ledger.lock().rehearsals(finding.time);
+        // A store that cannot be read makes an alert too many, never one too few.
+        let announced =
+            announced.inspect_err(|error| tracing::error!(%error, "cannot read rehearsals")).ok()?;
+        let covering = announced.into_iter().map(as_detected).find(|rehearsal| rehearsal.covers(finding))?;
+        self.pending.rehearsals_used.push((covering.nonce.clone(), 1));
+        Some(covering.purpose)
     }
 
     fn note_growth(&mut self, grown: Option<(String, Growth)>) {
@@ -399,6 +421,20 @@ impl Pipeline {
                 last: count.last,
             });
         }
+    }
+}
+
+/// A rehearsal as the store has it.
+fn as_detected(stored: sundew_store::Rehearsal) -> Rehearsal {
+    Rehearsal {
+        nonce: stored.nonce,
+        purpose: match stored.purpose {
+            sundew_store::Purpose::Planting => Purpose::Planting,
+            sundew_store::Purpose::Drill => Purpose::Drill,
+        },
+        decoy: stored.decoy,
+        from: stored.not_before,
+        until: stored.not_after,
     }
 }
 

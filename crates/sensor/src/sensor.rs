@@ -57,7 +57,7 @@ pub enum SensorError {
         /// Its name.
         name: String,
         /// Why.
-        source: TlsError,
+        source: Box<TlsError>,
     },
     /// The inventory and the sources are about different clusters.
     #[error(
@@ -253,7 +253,9 @@ impl Sensor {
         self.couriers.recall().await;
         let pipeline = self.pipeline;
         if let Ok(Err(_)) = tokio::task::spawn_blocking(move || pipeline.join()).await {
-            tracing::error!("detection ended by a panic; what it had not written is read again at the next start");
+            tracing::error!(
+                "detection ended by a panic; what it had not written is read again at the next start"
+            );
         }
     }
 
@@ -343,7 +345,7 @@ impl Sensor {
             SourceConfig::Webhook(webhook) => Receiver::start(webhook, origin, intake, self.patience)
                 .await
                 .map(Running::Webhook)
-                .map_err(|source| SensorError::Listen { name, source }),
+                .map_err(|source| SensorError::Listen { name, source: Box::new(source) }),
             SourceConfig::Stdin(_) => {
                 stdin::start(origin, intake);
                 Ok(Running::Stdin)

@@ -21,7 +21,8 @@ const ERROR_TEXT: usize = 1000;
 ///
 /// - The earlier of two due times counts, except that a message which failed waits until its next attempt:
 ///   an intruder who keeps an incident growing must not make Sundew hammer a sink that asked for a pause.
-/// - What was never delivered as opened stays opened, also where that message was given up.
+/// - What was never delivered as opened stays opened, also where that message was given up, and where the sink was
+///   not owed anything before: the incident became bad enough for it later, or the sink is new.
 pub(crate) fn enqueue(connection: &Connection, owed: &Owed) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -29,6 +30,7 @@ pub(crate) fn enqueue(connection: &Connection, owed: &Owed) -> rusqlite::Result<
              VALUES (?1, ?2, 'waiting', ?3, ?4,
                  CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND incident = ?2
                                    AND state IN ('waiting', 'dead') AND change = 'opened')
+                        OR NOT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND incident = ?2)
                       THEN 'opened' ELSE ?5 END,
                  ?6, ?7, ?7, ?7)
              ON CONFLICT (sink, incident, state) DO UPDATE SET

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use sundew_decoy::Inventory;
 use sundew_sensor::Config;
 
-use crate::{args, decoys, exit::Exit};
+use crate::{args, decoys, exit::Exit, table::counted};
 
 pub(crate) fn run(args: &args::Check) -> Result<Exit> {
     if args.inventory.is_none() && args.config.is_none() {
@@ -23,7 +23,9 @@ pub(crate) fn run(args: &args::Check) -> Result<Exit> {
         for sink in &config.sinks {
             sundew_notify::build(sink, &env)?;
         }
-        writeln!(out, "{}: {} sources, {} sinks", path.display(), config.sources.len(), config.sinks.len())?;
+        let sources = counted(config.sources.len() as u64, "source");
+        let sinks = counted(config.sinks.len() as u64, "sink");
+        writeln!(out, "{}: {sources}, {sinks}", path.display())?;
         if let Some(path) = &config.inventory {
             let inventory = decoys::read(path)?;
             writeln!(out, "{}: {}", path.display(), describe(&inventory))?;
@@ -34,7 +36,12 @@ pub(crate) fn run(args: &args::Check) -> Result<Exit> {
 
 fn describe(inventory: &Inventory) -> String {
     let placements: usize = inventory.decoys.iter().map(|d| d.placements.len()).sum();
-    let (decoys, bait) = (inventory.decoys.len(), inventory.namespaces.len());
+    let counts = [
+        (inventory.decoys.len(), "decoy"),
+        (placements, "placement"),
+        (inventory.namespaces.len(), "bait namespace"),
+    ];
+    let [decoys, placements, bait] = counts.map(|(n, what)| counted(n as u64, what));
     let clusters: Vec<&str> = inventory.clusters().into_iter().collect();
-    format!("{decoys} decoys with {placements} placements, {bait} bait namespaces, cluster {}", clusters.join(", "))
+    format!("{decoys} with {placements}, {bait}, cluster {}", clusters.join(", "))
 }

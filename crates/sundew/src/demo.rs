@@ -21,7 +21,10 @@ use sundew_decoy::Inventory;
 use sundew_detect::Severity;
 use sundew_notify::{DeliveryError, Message, Sink, render_terminal};
 use sundew_sensor::{Config, Extras, Sensor};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep, sleep_until},
+};
 
 use crate::{args, exit::Exit, logging, table};
 
@@ -79,6 +82,8 @@ pub(crate) fn run(args: &args::Demo) -> Result<Exit> {
 
 async fn demo(args: &args::Demo) -> Result<Exit> {
     let lines = script()?;
+    // Listened for before there is anything that would be left behind.
+    let mut stop = Stop::listen()?;
     let folder = Folder::new()?;
     let log = folder.0.join("audit.log");
     let mut file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
@@ -96,7 +101,7 @@ async fn demo(args: &args::Demo) -> Result<Exit> {
     let sensor = Sensor::start(config, &inventory, extras).await?;
     let played = tokio::select! {
         played = play(&lines, &mut file, args.speed) => played?,
-        () = interrupted() => false,
+        () = stop.asked() => false,
     };
     let complete = played && all_told(&told).await;
     let events = sensor.counters().events.load(std::sync::atomic::Ordering::Relaxed);
@@ -105,22 +110,36 @@ async fn demo(args: &args::Demo) -> Result<Exit> {
     }
     if played && !args.once {
         say("The sensor goes on watching that file; end it with Ctrl-C.")?;
-        interrupted().await;
+        stop.asked().await;
     }
     sensor.stop().await;
     match (args.once, complete) {
         (true, false) => {
-            let missing: Vec<String> = told.missing().iter().map(|(rule, decoy)| format!("{rule} of {decoy}")).collect();
+            let missing: Vec<String> =
+                told.missing().iter().map(|(rule, decoy)| format!("{rule} of {decoy}")).collect();
             bail!("expected alerts did not come: {}", missing.join(", "))
         }
         _ => Ok(Exit::Clean),
     }
 }
 
-async fn interrupted() {
-    // Without a signal handler Ctrl-C ends the process by itself.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Somebody wants the demo to end.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -131,7 +150,10 @@ impl Folder {
     fn new() -> Result<Self> {
         let name = format!("sundew-demo-{}-{}", std::process::id(), Timestamp::now().as_nanosecond());
         let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
 }
@@ -216,7 +238,8 @@ impl Told {
 
     fn missing(&self) -> Vec<(&'static str, &'static str)> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = |(rule, decoy): &(&str, &str)| seen.steps.contains(&((*rule).to_owned(), (*decoy).to_owned()));
+        let told =
+            |(rule, decoy): &(&str, &str)| seen.steps.contains(&((*rule).to_owned(), (*decoy).to_owned()));
         EXPECTED.into_iter().filter(|step| !told(step)).collect()
     }
 }
@@ -247,9 +270,7 @@ impl Sink for Terminal {
 
 fn farewell(told: &Told, complete: bool, events: u64) -> String {
     let seen = told.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let expected = EXPECTED.len();
-    let found = if complete { expected } else { expected.saturating_sub(1) };
-    let found = if complete { format!("all {found}") } else { "not all".into() };
+    let found = if complete { format!("all {}", EXPECTED.len()) } else { "not all".into() };
     let (incidents, messages) = (seen.incidents.len(), seen.messages);
     format!(
         "The end of the recording: {events} events, {incidents} incidents told in {messages} messages, {found} expected steps found.

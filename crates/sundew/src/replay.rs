@@ -16,7 +16,7 @@ use crate::{
     args::{self, Output},
     decoys,
     exit::Exit,
-    table::{self, cell, count},
+    table::{self, cell, count, counted},
 };
 
 /// How many incidents may be open at a time: past this the longest silent one is printed early.
@@ -34,8 +34,9 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
         let known: Vec<&str> = inventory.clusters().into_iter().collect();
         bail!("the inventory has no decoys in cluster `{cluster}`; it has: {}", known.join(", "));
     }
-    let inputs = Input::expand(&args.paths)
-        .map_err(|(path, error)| anyhow::Error::new(error).context(format!("cannot read {}", path.display())))?;
+    let inputs = Input::expand(&args.paths).map_err(|(path, error)| {
+        anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
+    })?;
     let tripwire = Tripwire::new(&inventory, Vec::new());
     let started = Instant::now();
     let bytes = AtomicU64::new(0);
@@ -50,8 +51,9 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
         },
         progress: &bytes,
     };
-    let mut printer = Printer::new(args);
-    let summary = with_progress(&inputs, &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
+    let bar = progress_bar(&inputs);
+    let mut printer = Printer::new(args, bar.clone());
+    let summary = with_progress(bar.as_ref(), &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
     printer.finish()?;
     report(args, &tripwire, &summary, started.elapsed())?;
     if !summary.failures.is_empty() {
@@ -70,10 +72,12 @@ struct Printer<'a> {
     worst: Option<Severity>,
     findings: u64,
     failed: Option<io::Error>,
+    /// On a terminal that shows both, the bar makes room for each row.
+    bar: Option<ProgressBar>,
 }
 
 impl<'a> Printer<'a> {
-    fn new(args: &'a args::Replay) -> Self {
+    fn new(args: &'a args::Replay, bar: Option<ProgressBar>) -> Self {
         Self {
             args,
             out: BufWriter::new(io::stdout()),
@@ -82,14 +86,17 @@ impl<'a> Printer<'a> {
             worst: None,
             findings: 0,
             failed: None,
+            bar: bar.filter(|_| io::stdout().is_terminal()),
         }
     }
 
     /// False once nobody reads what is printed.
     fn take(&mut self, outcome: &Outcome) -> bool {
-        if let Err(error) = self.print(outcome) {
-            self.failed = Some(error);
-        }
+        let printed = match self.bar.clone() {
+            Some(bar) => bar.suspend(|| self.print(outcome).and_then(|()| self.out.flush())),
+            None => self.print(outcome),
+        };
+        self.failed = printed.err();
         self.failed.is_none()
     }
 
@@ -120,7 +127,10 @@ impl<'a> Printer<'a> {
 
     fn row(&mut self, finding: &Finding) -> io::Result<()> {
         if self.findings == 1 {
-            writeln!(self.out, "TIME                 SEVERITY  RULE                   DECOY                        ACTOR, PEER, CLIENT AND REQUEST")?;
+            writeln!(
+                self.out,
+                "TIME                 SEVERITY  RULE                   DECOY                        ACTOR, PEER, CLIENT AND REQUEST"
+            )?;
         }
         let time = finding.time.strftime("%Y-%m-%d %H:%M:%S");
         let rule = finding.rule.split_once('.').map_or(finding.rule.as_str(), |(_, name)| name);
@@ -128,7 +138,8 @@ impl<'a> Printer<'a> {
         let request = &finding.request;
         let asked = if request.resource.is_empty() { &request.uri } else { &request.resource };
         let actor = &finding.actor;
-        let as_decoy = |user: &str| user.strip_prefix("system:serviceaccount:").map(|u| u.replacen(':', "/", 1));
+        let as_decoy =
+            |user: &str| user.strip_prefix("system:serviceaccount:").map(|u| u.replacen(':', "/", 1));
         let user = actor.user.as_deref().unwrap_or("unknown");
         let mut who = as_decoy(user).unwrap_or_else(|| user.to_owned());
         if let Some(other) = &actor.impersonated {
@@ -188,23 +199,27 @@ fn json_line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<
     out.write_all(b"\n")
 }
 
-/// Runs `work` with a progress bar where somebody looks.
-fn with_progress<T>(inputs: &[Input], bytes: &AtomicU64, work: impl FnOnce() -> T) -> T {
-    // Findings on the terminal would fight with the bar for the last line.
-    if !io::stderr().is_terminal() || io::stdout().is_terminal() {
-        return work();
-    }
+/// A progress bar, where somebody looks and there is enough to read for one to help.
+fn progress_bar(inputs: &[Input]) -> Option<ProgressBar> {
     let total: u64 = inputs.iter().filter_map(Input::size).sum();
+    if !io::stderr().is_terminal() || total < 64 << 20 {
+        return None;
+    }
     let bar = ProgressBar::new(total);
     if let Ok(style) = ProgressStyle::with_template("{bytes} of {total_bytes} [{wide_bar}] {bytes_per_sec}, {eta} left") {
         bar.set_style(style);
     }
+    Some(bar)
+}
+
+/// Runs `work` while the bar follows `bytes`.
+fn with_progress<T>(bar: Option<&ProgressBar>, bytes: &AtomicU64, work: impl FnOnce() -> T) -> T {
+    let Some(bar) = bar else { return work() };
     std::thread::scope(|scope| {
         let (done, wait) = std::sync::mpsc::channel::<()>();
-        let shown = &bar;
         scope.spawn(move || {
             while wait.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                shown.set_position(bytes.load(Ordering::Relaxed));
+                bar.set_position(bytes.load(Ordering::Relaxed));
             }
         });
         let result = work();
@@ -225,25 +240,36 @@ fn report(args: &args::Replay, tripwire: &Tripwire, summary: &Summary, took: Dur
     }
     let rejects: u64 = summary.rejects.values().sum();
     if rejects > 0 {
-        let each: Vec<String> = summary.rejects.iter().map(|(reason, n)| format!("{reason} {}", count(*n))).collect();
-        writeln!(err, "sundew: {} pieces of input were no event: {}", count(rejects), each.join(", "))?;
+        let each: Vec<String> =
+            summary.rejects.iter().map(|(reason, n)| format!("{reason} {}", count(*n))).collect();
+        writeln!(err, "sundew: input that is no event: {}: {}", counted(rejects, "piece"), each.join(", "))?;
     }
     let suppressed: u64 = summary.suppressed.values().map(|s| s.count).sum();
     if args.suppressed {
         for (key, s) in &summary.suppressed {
             let (user, peer) = (cell(&key.user, 60), cell(&key.peer, 39));
-            writeln!(err, "not told: {:<19} {:>6}  {}  {user} {peer}", key.reason.as_str(), count(s.count), key.decoy)?;
+            writeln!(
+                err,
+                "not told: {:<19} {:>6}  {}  {user} {peer}",
+                key.reason.as_str(),
+                count(s.count),
+                key.decoy
+            )?;
         }
     } else if suppressed > 0 {
-        writeln!(err, "sundew: {} touches are somebody's duty and were not told; --suppressed lists them", count(suppressed))?;
+        writeln!(
+            err,
+            "sundew: touches that are somebody's duty, not told: {}; --suppressed lists them",
+            count(suppressed)
+        )?;
     }
     let rate = summary.bytes as f64 / took.as_secs_f64().max(1e-6) / 1e6;
     writeln!(
         err,
-        "sundew: {} events, {:.1} MB, {} decoys, {:.2} s ({rate:.0} MB/s)",
-        count(summary.events),
+        "sundew: {}, {:.1} MB, {}, {:.2} s ({rate:.0} MB/s)",
+        counted(summary.events, "event"),
         summary.bytes as f64 / 1e6,
-        count(tripwire.decoys() as u64),
+        counted(tripwire.decoys() as u64, "decoy"),
         took.as_secs_f64(),
     )
 }

@@ -10,7 +10,7 @@ use sundew_store::{Revive, Store};
 use crate::{
     args::{self, Output},
     exit::Exit,
-    table::{self, cell, count},
+    table::{self, cell, count, counted},
 };
 
 /// How many of each list are shown.
@@ -18,8 +18,9 @@ const SHOWN: usize = 20;
 
 pub(crate) fn show(args: &args::Status) -> Result<Exit> {
     let config = Config::load(&args.config)?;
-    let store = Store::open_reading(&config.store)
-        .with_context(|| format!("the store of {} cannot be read; has `sundew watch` run?", args.config.display()))?;
+    let store = Store::open_reading(&config.store).with_context(|| {
+        format!("the store of {} cannot be read; has `sundew watch` run?", args.config.display())
+    })?;
     let mut out = io::stdout().lock();
     match args.output {
         Output::Json => writeln!(out, "{:#}", as_json(&store, &config)?)?,
@@ -34,7 +35,11 @@ fn as_json(store: &Store, config: &Config) -> Result<serde_json::Value> {
         let position = store.position(config.cluster_of(source), source.name())?;
         positions.insert(source.name().into(), position.unwrap_or_default());
     }
-    let incidents: Vec<_> = store.recent_incidents(SHOWN)?.into_iter().map(|i| json!({"open": !i.closed, "incident": i.incident})).collect();
+    let incidents: Vec<_> = store
+        .recent_incidents(SHOWN)?
+        .into_iter()
+        .map(|i| json!({"open": !i.closed, "incident": i.incident}))
+        .collect();
     let sinks: Vec<_> = store
         .outbox_summary()?
         .into_iter()
@@ -65,7 +70,9 @@ fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> 
     for source in &config.sources {
         let position = store.position(config.cluster_of(source), source.name())?;
         let offset = position.as_ref().and_then(|p| p.get("offset")).and_then(serde_json::Value::as_u64);
-        let read = offset.map_or("nothing read yet, or keeps no position".into(), |o| format!("read to byte {}", count(o)));
+        let read = offset.map_or("nothing read yet, or keeps no position".into(), |o| {
+            format!("read to byte {}", count(o))
+        });
         writeln!(out, "  {:<20} {:<16} {read}", source.name(), config.cluster_of(source))?;
     }
     writeln!(out, "\nINCIDENTS, latest first")?;
@@ -74,12 +81,12 @@ fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> 
         let state = if stored.closed { "closed" } else { "open" };
         writeln!(
             out,
-            "  {}  {}  {:<6}  {:<20}  {} findings  {}",
+            "  {}  {}  {:<6}  {:<20}  {}  {}",
             i.last_seen.strftime("%Y-%m-%d %H:%M:%S"),
             table::severity(i.severity, colour),
             state,
             i.id,
-            count(i.findings),
+            counted(i.findings, "finding"),
             cell(&i.title, 80)
         )?;
     }
@@ -92,13 +99,26 @@ fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> 
         writeln!(
             out,
             "  given up: number {} for {}: {} revision {}, {} attempts: {}",
-            d.id, d.sink, d.incident_id, d.revision, d.attempts, cell(&d.error, 100)
+            d.id,
+            d.sink,
+            d.incident_id,
+            d.revision,
+            d.attempts,
+            cell(&d.error, 100)
         )?;
     }
     writeln!(out, "\nNOT TOLD, because it is somebody's duty")?;
     for s in store.suppressions()? {
         let text = |t: &Option<String>| cell(t.as_deref().unwrap_or("-"), 60);
-        writeln!(out, "  {:>8}  {:<19} {} by {} from {}", count(s.count), s.reason, text(&s.decoy), text(&s.actor), text(&s.peer))?;
+        writeln!(
+            out,
+            "  {:>8}  {:<19} {} by {} from {}",
+            count(s.count),
+            s.reason,
+            text(&s.decoy),
+            text(&s.actor),
+            text(&s.peer)
+        )?;
     }
     writeln!(out, "\nINPUT THAT IS NO EVENT")?;
     for r in store.reject_counts()? {
@@ -109,10 +129,15 @@ fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> 
 
 pub(crate) fn redeliver(args: &args::Redeliver) -> Result<Exit> {
     let config = Config::load(&args.config)?;
-    let mut store = Store::open_beside(&config.store)
-        .with_context(|| format!("the store of {} cannot be opened; has `sundew watch` run?", args.config.display()))?;
+    let mut store = Store::open_beside(&config.store).with_context(|| {
+        format!("the store of {} cannot be opened; has `sundew watch` run?", args.config.display())
+    })?;
     let which = args.id.map_or(Revive::All, Revive::One);
     let revived = store.revive(which, jiff::Timestamp::now())?;
-    writeln!(io::stdout().lock(), "{revived} messages will be sent within half a minute, or when the sensor runs again")?;
+    let messages = counted(revived as u64, "message");
+    writeln!(
+        io::stdout().lock(),
+        "{messages} will be sent within half a minute, or when the sensor runs again"
+    )?;
     Ok(Exit::Clean)
 }

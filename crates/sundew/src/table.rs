@@ -23,7 +23,8 @@ pub(crate) fn severity(severity: Severity, colour: bool) -> String {
 
 /// A text from outside, at most `width` characters, without characters that act on a terminal.
 pub(crate) fn cell(text: &str, width: usize) -> String {
-    let shown: Vec<char> = text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).take(width + 1).collect();
+    let shown: Vec<char> =
+        text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).take(width + 1).collect();
     if shown.len() <= width {
         return shown.into_iter().collect();
     }
@@ -46,6 +47,12 @@ pub(crate) fn count(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1 message`, `2,000 messages`.
+pub(crate) fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(n))
 }
 
 #[cfg(test)]

@@ -12,11 +12,15 @@ use sundew_sensor::{Config, Extras, Sensor};
 use sundew_store::Opened;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{args, decoys, exit::Exit, logging};
+use crate::{
+    args, decoys,
+    exit::{self, Exit},
+    logging,
+};
 
 /// How often the files are looked at for a change. Watching folders would miss what Kubernetes does with mounted
-/// ConfigMaps on some file systems; two looks a second cost nothing that can be measured.
-const LOOK: Duration = Duration::from_millis(500);
+/// ConfigMaps on some file systems; a look a second costs nothing that can be measured.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: args::Watch) -> Result<Exit> {
     logging::start("info");
@@ -82,7 +86,10 @@ async fn reload(sensor: &mut Sensor, files: &mut Files) {
     let (config, inventory) = match load(&files.args) {
         Ok(loaded) => loaded,
         Err(error) => {
-            tracing::error!("the change is not taken, and the sensor goes on as it was: {error:#}");
+            tracing::error!(
+                "the change is not taken, and the sensor goes on as it was: {}",
+                exit::sentence(&error)
+            );
             return;
         }
     };
@@ -115,8 +122,9 @@ fn look_at(path: &Path) -> Option<Look> {
 
 fn load(args: &args::Watch) -> Result<(Config, Inventory)> {
     let config = Config::load(&args.config).map_err(|error| match &error {
-        sundew_sensor::ConfigError::Read { .. } => anyhow::Error::new(error)
-            .context("no configuration; write one (docs/watch.md shows the smallest), or name it with -c FILE"),
+        sundew_sensor::ConfigError::Read { .. } => anyhow::Error::new(error).context(
+            "no configuration; write one (docs/watch.md shows the smallest), or name it with -c FILE",
+        ),
         _ => error.into(),
     })?;
     let given = decoys::inventory(&args.decoys, Some(&config.cluster))?;

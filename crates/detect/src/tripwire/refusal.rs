@@ -18,8 +18,8 @@ pub(super) fn namespace_of_target(message: &str) -> Option<&str> {
     let rest = rest.strip_prefix(":serviceaccount").unwrap_or(rest);
     let rest = rest.strip_prefix(" resource \"serviceaccounts\" in API group ")?;
     let (_, rest) = quoted(rest)?;
-    let (namespace, _) = quoted(rest.strip_prefix(" in the namespace ")?)?;
-    Some(namespace)
+    let (namespace, why) = quoted(rest.strip_prefix(" in the namespace ")?)?;
+    (why.is_empty() || why.starts_with(": ")).then_some(namespace)
 }
 
 /// The inside of the string in double quotes that `text` begins with, and what follows it.

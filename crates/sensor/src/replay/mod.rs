@@ -21,8 +21,8 @@ use sundew_detect::{
     desk::{SuppressedCount, SuppressedKey},
 };
 
-pub use input::{Input, MAX_LINE};
 use input::{Buffer, Kind, Reader};
+pub use input::{Input, MAX_LINE};
 
 /// How events are read. All three find the same; they differ in what they check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,9 @@ impl<F: FnMut(Outcome) -> bool> Settler<'_, F> {
             *summary.rejects.entry(reason).or_default() += count;
         }
         let room = MAX_SAMPLES.saturating_sub(summary.samples.len());
-        summary.samples.extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
+        summary
+            .samples
+            .extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
         summary.failures.extend(said.failure.map(|error| (name(), error)));
         for signal in said.signals {
             if let Some(outcome) = self.desk.decide(signal) {

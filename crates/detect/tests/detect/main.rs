@@ -1,0 +1,12 @@
+//! What the detector says of events, and what incidents make of it.
+#![allow(clippy::unwrap_used, reason = "a helper that panics fails its test")]
+
+mod duties;
+mod forging;
+mod given;
+mod growth;
+mod incidents;
+mod nothing;
+mod schedule;
+mod steps;
+mod table;

@@ -1,0 +1,111 @@
+//! From a log file to a sink: appended, rotated, resumed.
+
+use sundew_detect::Change;
+
+use crate::common::{
+    FILE_TO_FILE, Site, assert_no_repeat, eventually, keys, recording, theft, until,
+};
+
+/// The peers that the recorded theft came from, as its incidents name them.
+fn recorded_incidents(site: &Site) -> Vec<(String, u64)> {
+    let stored = site.store().recent_incidents(1000).unwrap();
+    let mut all: Vec<_> = stored.into_iter().map(|s| (s.incident.id, s.incident.findings)).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn a_recorded_theft_appended_while_watching_reaches_the_sink() {
+    let site = Site::new();
+    site.append("");
+    let sensor = site.start(FILE_TO_FILE).await;
+    let log = recording("theft");
+    for part in log.split_inclusive('\n').collect::<Vec<_>>().chunks(700) {
+        site.append(&part.concat());
+    }
+    let lines = log.lines().count() as u64;
+    let events = &sensor.counters().events;
+    until("all is read", || events.load(std::sync::atomic::Ordering::Relaxed) == lines).await;
+    sensor.stop().await;
+    let alerts = site.alerts();
+    assert_no_repeat(&alerts);
+    let stored = recorded_incidents(&site);
+    assert!(stored.len() >= 2, "{stored:?}");
+    for (id, _) in &stored {
+        let opened = alerts.iter().filter(|m| m.incident.id == *id && m.change == Change::Opened).count();
+        assert_eq!(opened, 1, "{id}: {:?}", keys(&alerts));
+    }
+    assert!(alerts.iter().any(|m| m.incident.rules.contains_key("tripwire.token_used")));
+    assert!(alerts.iter().any(|m| m.incident.rules.contains_key("tripwire.pod_entered")));
+}
+
+#[tokio::test]
+async fn a_rotation_in_the_middle_loses_and_repeats_nothing() {
+    let site = Site::new();
+    let log = recording("theft");
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    let sensor = site.start(FILE_TO_FILE).await;
+    for (n, part) in lines.chunks(lines.len() / 4 + 1).enumerate() {
+        if n > 0 {
+            site.rotate(n as u32);
+        }
+        site.append(&part.concat());
+    }
+    let events = &sensor.counters().events;
+    until("all is read", || events.load(std::sync::atomic::Ordering::Relaxed) >= lines.len() as u64).await;
+    sensor.stop().await;
+
+    let whole = Site::new();
+    whole.append(&log);
+    let sensor = whole.start(FILE_TO_FILE).await;
+    let events = &sensor.counters().events;
+    until("all is read", || events.load(std::sync::atomic::Ordering::Relaxed) >= lines.len() as u64).await;
+    sensor.stop().await;
+    assert_eq!(recorded_incidents(&site), recorded_incidents(&whole));
+    assert_eq!(site.rules(), whole.rules(), "no gap was told of");
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_it_was_and_delivers_nothing_twice() {
+    let site = Site::new();
+    for n in 0..4 {
+        // One while nobody looks, and one while somebody does.
+        site.append(&theft(n, "10.0.0.1"));
+        let sensor = site.start(FILE_TO_FILE).await;
+        let (findings, incidents) = (u64::from(n) * 2 + 1, n as usize + 1);
+        until("what came meanwhile is found", || site.findings() == (findings, incidents)).await;
+        site.append(&theft(100 + n, &format!("10.0.1.{n}")));
+        let opened = || site.alerts().iter().filter(|m| m.change == Change::Opened).count();
+        until("the new one is told", || opened() == n as usize + 2).await;
+        sensor.stop().await;
+    }
+    let alerts = site.alerts();
+    assert_no_repeat(&alerts);
+    let first = &alerts[0].incident.id;
+    let revisions: Vec<u32> =
+        alerts.iter().filter(|m| m.incident.id == *first).map(|m| m.incident.revision).collect();
+    assert!(revisions.is_sorted(), "one id, growing revisions through restarts: {revisions:?}");
+}
+
+#[tokio::test]
+async fn a_start_at_the_end_ignores_what_was_there() {
+    let site = Site::new();
+    site.append(&theft(1, "10.0.0.1"));
+    let config = FILE_TO_FILE.replace("path: audit.log", "path: audit.log, start: end");
+    let sensor = site.start(&config).await;
+    until("there is a position", || site.store().position("default", "log").unwrap().is_some()).await;
+    site.append(&theft(2, "10.0.0.2"));
+    let told = eventually("the new theft is told", || site.alerts().into_iter().next()).await;
+    sensor.stop().await;
+    assert_eq!(told.incident.actor.ip.as_deref(), Some("10.0.0.2"));
+    assert_eq!(site.alerts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_appears_later_is_read_from_its_first_line() {
+    let site = Site::new();
+    let sensor = site.start(FILE_TO_FILE).await;
+    site.append(&theft(1, "10.0.0.1"));
+    until("it is told", || !site.alerts().is_empty()).await;
+    sensor.stop().await;
+}

@@ -1,0 +1,11 @@
+//! The command line as people and scripts meet it: output, exit codes, and the sensor as a process.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod errors;
+mod replay;
+mod small;
+mod store;
+mod watch;
