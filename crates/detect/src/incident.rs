@@ -65,7 +65,8 @@ pub struct Incident {
     pub last_seen: Timestamp,
     /// The decoys touched, each with the placement where that is known; at most 64.
     pub decoys: Vec<DecoyRef>,
-    /// What was done, in order of time; at most 50, the rest counted in `findings`.
+    /// What was done, in order of time; at most 50, those that were granted before those that were refused. The rest
+    /// is counted in `findings`.
     pub steps: Vec<Step>,
     /// How many findings belong to it.
     pub findings: u64,

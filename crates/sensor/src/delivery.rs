@@ -15,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{clock::Clock, ledger::Ledger, status::Counters};
 
-/// How long a delivery on its way may take once its courier is told to stop.
-const FAREWELL: Duration = Duration::from_secs(12);
-
 /// How many messages are taken from the outbox at a time.
 const TAKEN: usize = 16;
 /// The longest sleep: a message due later is looked at again.
@@ -36,12 +33,21 @@ pub(crate) struct Office {
     pub(crate) counters: Arc<Counters>,
     pub(crate) give_up_after: SignedDuration,
     pub(crate) backoff: Backoff,
+    /// How long a delivery on its way may take once its courier is called back.
+    pub(crate) farewell: Duration,
+}
+
+/// A courier at work.
+struct Working {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    farewell: Duration,
 }
 
 /// The couriers at work, by the name of their sink.
 #[derive(Default)]
 pub(crate) struct Couriers {
-    working: HashMap<String, (CancellationToken, JoinHandle<()>)>,
+    working: HashMap<String, Working>,
 }
 
 impl Couriers {
@@ -60,7 +66,7 @@ impl Couriers {
                 }
                 courier.run().await;
             });
-            self.working.insert(name, (stop, task));
+            self.working.insert(name, Working { stop, task, farewell: office.farewell });
         }
         for gone in before.into_values() {
             tokio::spawn(call_back(gone));
@@ -83,10 +89,11 @@ impl Couriers {
 }
 
 /// Tells a courier to stop at once, and then waits for its last delivery, but not for ever.
-fn call_back((stop, mut task): (CancellationToken, JoinHandle<()>)) -> impl Future<Output = ()> + Send {
+fn call_back(courier: Working) -> impl Future<Output = ()> + Send {
+    let Working { stop, mut task, farewell } = courier;
     stop.cancel();
     async move {
-        if tokio::time::timeout(FAREWELL, &mut task).await.is_err() {
+        if tokio::time::timeout(farewell, &mut task).await.is_err() {
             tracing::warn!("a delivery did not end in time; its message may be sent twice");
             task.abort();
         }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 mod delivery;
 mod ledger;
+mod patience;
 mod pipeline;
 pub mod replay;
 mod sensor;
@@ -16,7 +17,7 @@ mod status;
 mod tls;
 
 pub use config::{Config, ConfigError};
+pub use patience::Patience;
 pub use sensor::{Extras, Sensor, SensorError};
-pub use source::webhook::Patience;
 pub use status::Counters;
 pub use tls::{TlsError, provider};

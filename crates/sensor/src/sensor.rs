@@ -15,13 +15,14 @@ use crate::{
     config::{Config, SourceConfig},
     delivery::{Couriers, Office},
     ledger::Ledger,
+    patience::Patience,
     pipeline::{Input, Pipeline, SinkWants},
     source::{
         Intake, Origin,
         file::TailError,
         follow::Follower,
         stdin,
-        webhook::{Patience, Receiver},
+        webhook::Receiver,
     },
     status::Counters,
     tls::TlsError,
@@ -31,8 +32,6 @@ use crate::{
 const INTAKE: usize = 8;
 /// How often the pipeline looks at what time alone changes.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a store that cannot be written is tried once the sensor is told to stop.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why a sensor cannot start, or cannot take a change.
 #[derive(Debug, Error)]
@@ -95,7 +94,7 @@ pub struct Extras {
     pub clock: Option<Arc<dyn Clock>>,
     /// How deliveries are spaced, for tests.
     pub backoff: Option<Backoff>,
-    /// How long webhook sources wait for slow clients, for tests.
+    /// How long others are waited for, for tests.
     pub patience: Patience,
 }
 
@@ -139,6 +138,7 @@ impl Sensor {
             counters: Arc::new(Counters::default()),
             give_up_after: config.incidents.give_up_after,
             backoff: extras.backoff.unwrap_or_default(),
+            farewell: extras.patience.delivery,
         };
         warn_of_orphans(&office.ledger, &sinks).await?;
         let incidents = Incidents::new(config.incidents.grouping());
@@ -240,7 +240,7 @@ impl Sensor {
     /// Reads no more, writes what was read, and lets deliveries on their way arrive. A store that cannot be written
     /// holds this up for some seconds only: what it lacks is read again at the next start.
     pub async fn stop(mut self) {
-        self.office.ledger.end_in(FAREWELL);
+        self.office.ledger.end_in(self.patience.farewell);
         for (_, running) in std::mem::take(&mut self.sources) {
             stop_source(running).await;
         }

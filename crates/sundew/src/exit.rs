@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn a_cause_is_said_once() {
-        let error = anyhow!("no such file").context("cannot read x: no such file").context("no configuration");
+        let error =
+            anyhow!("no such file").context("cannot read x: no such file").context("no configuration");
         assert_eq!(sentence(&error), "no configuration: cannot read x: no such file");
     }
 }

@@ -53,7 +53,8 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
     };
     let bar = progress_bar(&inputs);
     let mut printer = Printer::new(args, bar.clone());
-    let summary = with_progress(bar.as_ref(), &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
+    let summary =
+        with_progress(bar.as_ref(), &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
     printer.finish()?;
     report(args, &tripwire, &summary, started.elapsed())?;
     if !summary.failures.is_empty() {
@@ -206,7 +207,9 @@ fn progress_bar(inputs: &[Input]) -> Option<ProgressBar> {
         return None;
     }
     let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bytes} of {total_bytes} [{wide_bar}] {bytes_per_sec}, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bytes} of {total_bytes} [{wide_bar}] {bytes_per_sec}, {eta} left")
+    {
         bar.set_style(style);
     }
     Some(bar)
@@ -218,7 +221,9 @@ fn with_progress<T>(bar: Option<&ProgressBar>, bytes: &AtomicU64, work: impl FnO
     std::thread::scope(|scope| {
         let (done, wait) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
-            while wait.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            while wait.recv_timeout(Duration::from_millis(100))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 bar.set_position(bytes.load(Ordering::Relaxed));
             }
         });

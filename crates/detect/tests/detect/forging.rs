@@ -9,7 +9,7 @@ use sundew_detect::{Finding, Signal};
 
 use crate::{
     given::{CLUSTER, DECOY, JTI, PEER, Shape, THIEF, TRIPWIRE, is_pointed_at, request},
-    table::{Row, rows},
+    rows::{Row, rows},
 };
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(rows);

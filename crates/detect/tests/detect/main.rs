@@ -7,6 +7,8 @@ mod given;
 mod growth;
 mod incidents;
 mod nothing;
+mod rows;
 mod schedule;
 mod steps;
 mod table;
+mod workload_rows;

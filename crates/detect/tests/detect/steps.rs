@@ -81,7 +81,9 @@ fn the_same_request_again_is_counted_where_all_stages_are_logged() {
 fn requests_that_overlap_keep_their_answers() {
     let (one, two) = (asked("/a").code(403), asked("/a").at(1));
     let stages = [one.clone().received(), two.clone().received(), two, one];
-    let mut incidents = of(&stages);
+    let mut incidents = of(&stages[..3]);
+    assert_eq!(told(&incidents), [("/a".to_owned(), None, 1), step("/a", 200, 1)], "one is still running");
+    incidents = of(&stages);
     assert_eq!(told(&incidents), [step("/a", 403, 1), step("/a", 200, 1)]);
     // Also over a restart in the middle.
     incidents = restarted(&of(&stages[..2]));
@@ -111,6 +113,13 @@ fn an_audit_id_that_a_client_uses_again_hides_no_step() {
     let secret = "/api/v1/namespaces/honeypot/secrets/backup-sa-token";
     let want = [step("/a", 200, 2), step("/b", 200, 1), step("/a", 403, 1), step(secret, 200, 1)];
     assert_eq!(told(&incidents), want);
+}
+
+#[test]
+fn an_audit_id_used_again_makes_no_later_stage_of_another_request() {
+    let first = started(with_id(asked("/a"), "x"));
+    let second = with_id(asked("/a").at(1), "x").code(403);
+    assert_eq!(told(&of(&[first, second])), [step("/a", 200, 1), step("/a", 403, 1)]);
 }
 
 #[test]

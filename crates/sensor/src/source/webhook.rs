@@ -35,35 +35,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use zeroize::Zeroizing;
 
 use super::{Batch, Intake, Origin, Payload};
-use crate::{config::WebhookSource, pipeline::Input, tls::TlsError};
+use crate::{config::WebhookSource, patience::Patience, pipeline::Input, tls::TlsError};
 
 /// How many bytes of bodies are in memory at a time.
 const MAX_HELD: usize = 64 << 20;
-/// How long connections at hand may take when the receiver is told to stop.
-const FAREWELL: Duration = Duration::from_secs(5);
-
-/// How long clients are waited for, and how many are served. [`Default`] is for production.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// For a handshake, and for a request's head; 10 s.
-    pub head: Duration,
-    /// For a body; 20 s.
-    pub body: Duration,
-    /// For a place among the batches that wait to be judged; 5 s. Without it, a log file that is caught up with
-    /// would take every place.
-    pub place: Duration,
-    /// For what a batch means to be written, before the sender is told to come again; 15 s. Its own patience is 30 s.
-    pub write: Duration,
-    /// How many connections there may be; 64. An API server holds one or a few.
-    pub connections: usize,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { head: seconds(10), body: seconds(20), place: seconds(5), write: seconds(15), connections: 64 }
-    }
-}
 
 /// A running receiver.
 #[derive(Debug)]
@@ -180,7 +155,7 @@ async fn serve(
     drop(listener);
     tasks.close();
     // Clients that hold a connection open without a request are not waited for.
-    let _ = timeout(FAREWELL, tasks.wait()).await;
+    let _ = timeout(patience.farewell, tasks.wait()).await;
 }
 
 async fn connection(

@@ -13,7 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use sundew_decoy::Inventory;
 use sundew_detect::{Change, Severity};
 use sundew_notify::{Backoff, DeliveryError, Message, Sink};
-use sundew_sensor::{Config, Extras, Patience, Sensor, clock::Clock};
+pub use sundew_sensor::Patience;
+use sundew_sensor::{Config, Extras, Sensor, clock::Clock};
 use sundew_store::Store;
 use tempfile::TempDir;
 
@@ -187,6 +188,59 @@ impl Site {
     }
 }
 
+/// The bearer token of webhook sources.
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Certificates of an authority of this site's own.
+impl Site {
+    /// Makes `ca.pem`, `cert.pem` and `key.pem` for 127.0.0.1, `client.pem` with a client's certificate and key, and
+    /// `token`; replaces those that are there.
+    pub fn certificates(&self) {
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, format!("authority of {}", self.path("").display()));
+        let authority = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        let issue = |usage| {
+            let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+            params.extended_key_usages.push(usage);
+            let key = rcgen::KeyPair::generate().unwrap();
+            (params.signed_by(&key, &authority).unwrap().pem(), key.serialize_pem())
+        };
+        let (cert, key) = issue(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+        let (client, client_key) = issue(rcgen::ExtendedKeyUsagePurpose::ClientAuth);
+        for (name, text) in [
+            ("ca.pem", authority.pem()),
+            ("cert.pem", cert),
+            ("key.pem", key),
+            ("client.pem", client + &client_key),
+            ("token", format!("{TOKEN}\n")),
+        ] {
+            fs::write(self.path(name), text).unwrap();
+        }
+    }
+
+    /// The certificate of the authority.
+    pub fn authority(&self) -> rustls::pki_types::CertificateDer<'static> {
+        use rustls::pki_types::pem::PemObject;
+        rustls::pki_types::CertificateDer::from_pem_file(self.path("ca.pem")).unwrap()
+    }
+
+    /// The certificate and key of a client.
+    pub fn identity(&self) -> reqwest::Identity {
+        reqwest::Identity::from_pem(&fs::read(self.path("client.pem")).unwrap()).unwrap()
+    }
+
+    /// An HTTP client that trusts this site's authority alone.
+    pub fn client(&self, identity: Option<reqwest::Identity>) -> reqwest::Client {
+        let authority = reqwest::Certificate::from_der(&self.authority()).unwrap();
+        let mut client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).timeout(DEADLINE);
+        if let Some(identity) = identity {
+            client = client.identity(identity);
+        }
+        client.build().unwrap()
+    }
+}
+
 pub fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(bytes).unwrap();
 }
@@ -307,7 +361,14 @@ pub fn extras(sinks: Vec<Box<dyn Sink>>) -> Extras {
 /// Waits that suit a test.
 pub fn impatient() -> Patience {
     let ms = Duration::from_millis;
-    Patience { head: ms(400), body: ms(400), place: ms(50), write: ms(150), connections: 64 }
+    Patience {
+        head: ms(400),
+        body: ms(400),
+        place: ms(50),
+        write: ms(150),
+        farewell: ms(200),
+        ..Patience::default()
+    }
 }
 
 /// A clock that goes, and jumps when told.
