@@ -271,8 +271,9 @@ impl Inventory {
 
     /// Every cluster that is named.
     pub fn clusters(&self) -> BTreeSet<&str> {
-        let named = self.decoys.iter().filter_map(|d| d.cluster.as_deref());
-        named.chain([self.cluster.as_str()]).collect()
+        let decoys = self.decoys.iter().filter_map(|d| d.cluster.as_deref());
+        let bait = self.namespaces.iter().filter_map(|n| n.cluster.as_deref());
+        decoys.chain(bait).chain([self.cluster.as_str()]).collect()
     }
 
     fn check(&self) -> Result<(), InventoryError> {
@@ -384,6 +385,12 @@ walkers: [system:serviceaccount:velero:velero]
         let text =
             "{version: 1, decoys: [{namespace: a, account: b}, {cluster: two, namespace: a, account: b}]}";
         assert_eq!(Inventory::read(text).unwrap().clusters().len(), 2);
+    }
+
+    #[test]
+    fn a_cluster_that_only_bait_names_is_one_of_the_inventorys() {
+        let text = "{version: 1, namespaces: [{cluster: two, name: a}]}";
+        assert!(Inventory::read(text).unwrap().clusters().contains("two"));
     }
 
     #[test]

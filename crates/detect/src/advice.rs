@@ -63,7 +63,7 @@ fn credential(incident: &Incident) -> Option<NextStep> {
     let secret = !placement.starts_with("JTI=");
     secret.then(|| {
         step(
-            "refuse the stolen copy, and still be told of its use",
+            "refuse the stolen copy; the API server still notes its use, once a day",
             format!(
                 "kubectl label secret -n {} {} kubernetes.io/legacy-token-invalid-since={}",
                 quote(namespace),

@@ -18,6 +18,9 @@ const MAX_DECOYS: usize = 64;
 /// How many events an incident remembers to tell a repeated one from news. The webhook repeats batches of up to 400.
 const MAX_REMEMBERED: usize = 1024;
 
+/// How long the API server's note of a use waits for the use itself.
+const NOTE_WAITS: SignedDuration = SignedDuration::from_millis(500);
+
 /// How incidents are grouped and told.
 #[derive(Debug, Clone, Copy)]
 pub struct Grouping {
@@ -173,6 +176,8 @@ impl Incidents {
                 state.quiet = wait.saturating_mul(2);
                 last.checked_add(SignedDuration::from_secs(wait)).unwrap_or(now).max(now)
             }
+            // The use that the API server noted is logged a moment after the note: one message tells both.
+            None if growth == Growth::Opened && only_noted(incident) => now.checked_add(NOTE_WAITS).unwrap_or(now),
             None => now,
         };
         state.last_due = Some(due);

@@ -59,7 +59,9 @@ impl Couriers {
             let stop = CancellationToken::new();
             let name = sink.name().to_owned();
             let before = before.remove(&name).map(call_back);
-            let courier = Courier::new(sink, office.clone(), stop.clone());
+            // One who takes over from another knows the same clock: what is not due yet can go on waiting.
+            let at_once = before.is_none();
+            let courier = Courier { sink, office: office.clone(), stop: stop.clone(), started: Instant::now(), at_once };
             let task = tokio::spawn(async move {
                 if let Some(before) = before {
                     before.await;
@@ -106,6 +108,8 @@ struct Courier {
     office: Office,
     stop: CancellationToken,
     started: Instant,
+    /// Whether to begin with everything that waits, due or not.
+    at_once: bool,
 }
 
 /// What came of the messages that were due.
@@ -118,16 +122,12 @@ enum Round {
 }
 
 impl Courier {
-    fn new(sink: Arc<dyn Sink>, office: Office, stop: CancellationToken) -> Self {
-        Self { sink, office, stop, started: Instant::now() }
-    }
-
     /// Delivers until told to stop. A delivery on its way is finished first.
     async fn run(self) {
         let clock = &self.office.clock;
         let mut jump = JumpWatch::new(clock.now());
         // At the start everything that waits is tried at once, whatever clock it was written by.
-        let mut anew = true;
+        let mut anew = self.at_once;
         let news = self.office.ledger.news();
         while !self.stop.is_cancelled() {
             let notified = news.notified();

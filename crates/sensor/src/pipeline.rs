@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sundew_audit::{Event, Item, Reason, Reject, Unwrapper};
 use sundew_detect::{
     Change, Desk, Detector, Duty, Finding, Grouping, Growth, Incidents, Outcome, Purpose, Rehearsal, Severity,
@@ -31,6 +31,9 @@ const MAX_GATHERED: usize = 32;
 const POSITION_PATIENCE: Duration = Duration::from_secs(1);
 /// How far the pieces of an over-long line overlap when they are searched: no name is longer.
 const OVERLAP: usize = 512;
+/// How long closed incidents, rejected input and suppressions are kept, and how often old ones are let go.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// What the pipeline is given.
 #[derive(Debug)]
@@ -71,6 +74,7 @@ pub(crate) struct Pipeline {
     /// Incidents that grew since the last write, and how.
     grown: HashMap<String, Growth>,
     last_write: Instant,
+    last_forgot: Instant,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
@@ -103,6 +107,7 @@ impl Pipeline {
             waiting: Vec::new(),
             grown: HashMap::new(),
             last_write: Instant::now(),
+            last_forgot: Instant::now(),
             ledger: office.ledger.clone(),
             clock: Arc::clone(&office.clock),
             counters: Arc::clone(&office.counters),
@@ -344,6 +349,22 @@ impl Pipeline {
         }
         if self.last_write.elapsed() >= POSITION_PATIENCE {
             self.write();
+        }
+        if self.last_forgot.elapsed() >= FORGET_EVERY {
+            self.last_forgot = Instant::now();
+            self.forget();
+        }
+    }
+
+    /// Lets go of what is older than anybody asks for, so that the store does not grow for ever.
+    fn forget(&self) {
+        let before = self.clock.now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        match self.ledger.lock().forget_before(before) {
+            Ok(gone) if gone.incidents + gone.rejects > 0 => {
+                tracing::info!(incidents = gone.incidents, rejects = gone.rejects, "forgot what is older than 90 days");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot forget old incidents; trying again in an hour"),
         }
     }
 

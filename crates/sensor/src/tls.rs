@@ -1,10 +1,12 @@
-//! TLS for what listens: certificates, keys, tokens and client authorities from files.
+//! TLS for what listens: certificates, keys, tokens and client authorities from files, read anew when they change.
 
 use std::{
     io,
     net::SocketAddr,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use rustls::{
@@ -14,6 +16,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
 use crate::config::WebhookSource;
@@ -62,8 +65,83 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
+/// What a webhook source shows and asks for. Certificates are renewed every few weeks: the files are looked at with
+/// each use, and what is wrong with a new one leaves the old one in use.
+pub(crate) struct Credentials {
+    source: WebhookSource,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    seen: Vec<Option<Look>>,
+    acceptor: TlsAcceptor,
+    token: Option<Token>,
+}
+
+/// A bearer token.
+pub(crate) type Token = Arc<Zeroizing<String>>;
+
+/// What tells that a file was changed.
+type Look = (Option<SystemTime>, u64, u64);
+
+impl Credentials {
+    /// Reads the files of `source`.
+    pub(crate) fn read(source: &WebhookSource) -> Result<Self, TlsError> {
+        // Looked at first: a file that changes while it is read has changed since.
+        let seen = look(source);
+        let current = Current { seen, acceptor: server(source)?.into(), token: token(source)? };
+        Ok(Self { source: source.clone(), current: Mutex::new(current) })
+    }
+
+    /// What accepts the next connection.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.with(|current| current.acceptor.clone())
+    }
+
+    /// The token that the next request must show.
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.with(|current| current.token.clone())
+    }
+
+    fn with<T>(&self, take: impl FnOnce(&Current) -> T) -> T {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = look(&self.source);
+        if seen != current.seen {
+            current.seen = seen;
+            self.renew(&mut current);
+        }
+        take(&current)
+    }
+
+    fn renew(&self, current: &mut Current) {
+        let source = self.source.name.as_str();
+        match server(&self.source) {
+            Ok(server) => current.acceptor = server.into(),
+            Err(error) => tracing::error!(source, %error, "the new certificates are not taken; the old ones stay in use"),
+        }
+        match token(&self.source) {
+            Ok(token) => current.token = token,
+            Err(error) => tracing::error!(source, %error, "the new token is not taken; the old one stays in use"),
+        }
+        tracing::info!(source, "read certificates and token anew");
+    }
+}
+
+fn look(source: &WebhookSource) -> Vec<Option<Look>> {
+    let files = [Some(&source.cert_file), Some(&source.key_file), source.token_file.as_ref(), source.client_ca_file.as_ref()];
+    let look = |path: &PathBuf| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.modified().ok(), meta.len(), meta.ino()))
+    };
+    files.into_iter().map(|path| look(path?)).collect()
+}
+
+fn token(source: &WebhookSource) -> Result<Option<Token>, TlsError> {
+    source.token_file.as_deref().map(|path| read_token(path).map(Arc::new)).transpose()
+}
+
 /// The server's side for a webhook source.
-pub(crate) fn server(source: &WebhookSource) -> Result<Arc<ServerConfig>, TlsError> {
+fn server(source: &WebhookSource) -> Result<Arc<ServerConfig>, TlsError> {
     let certs = certificates(&source.cert_file)?;
     let key_file = &source.key_file;
     let pem = Zeroizing::new(read(key_file)?);
@@ -99,7 +177,7 @@ pub(crate) fn server(source: &WebhookSource) -> Result<Arc<ServerConfig>, TlsErr
 }
 
 /// The bearer token in a file, without the line end that editors leave.
-pub(crate) fn read_token(path: &Path) -> Result<Zeroizing<String>, TlsError> {
+fn read_token(path: &Path) -> Result<Zeroizing<String>, TlsError> {
     let wrong = |problem: &str| TlsError::Content { path: path.to_owned(), problem: problem.into() };
     let bytes = Zeroizing::new(read(path)?);
     let token = std::str::from_utf8(&bytes).map_err(|_| wrong("the token is no text"))?.trim();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use sundew_sensor::Config;
 use sundew_store::{Revive, Store};
@@ -134,6 +134,9 @@ pub(crate) fn redeliver(args: &args::Redeliver) -> Result<Exit> {
     })?;
     let which = args.id.map_or(Revive::All, Revive::One);
     let revived = store.revive(which, jiff::Timestamp::now())?;
+    if let (Some(number), 0) = (args.id, revived) {
+        bail!("no message that was given up has the number {number}; `sundew status` lists them with their numbers");
+    }
     let messages = counted(revived as u64, "message");
     writeln!(
         io::stdout().lock(),

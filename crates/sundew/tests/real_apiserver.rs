@@ -319,7 +319,8 @@ async fn every_touch_of_a_decoy_is_told_by_its_own_rule() {
     for (rule, count) in [
         ("impersonated", 1),
         ("token_requested", 1),
-        ("pod_entered", 2),
+        // Two requests; a request that is upgraded has an event when it starts and one when it ends.
+        ("pod_entered", 4),
         ("secret_mounted", 1),
         ("role_bound", 1),
         ("token_checked", 1),

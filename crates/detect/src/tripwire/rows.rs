@@ -209,8 +209,11 @@ pub(super) fn entering_rule(event: &Event<'_>) -> Rule {
 }
 
 pub(super) fn is_kubelet(event: &Event<'_>) -> bool {
-    event.user.username.decode().starts_with("system:node:")
-        && event.user.groups.iter().any(|g| *g == "system:nodes")
+    let groups = &event.user.groups;
+    // GKE's entries carry neither groups nor the request's path; the API server's own events always have a path.
+    let of_gke = groups.is_empty() && event.request_uri.is_empty();
+    let node = of_gke || groups.iter().any(|g| *g == "system:nodes");
+    node && event.user.username.decode().starts_with("system:node:")
 }
 
 fn changes(verb: Text<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! The facts of a digest: who, from where, with what, which copy leaked, and whether anything was granted.
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_detect::{Actor, DecoyRef, Incident};
+use sundew_detect::{DecoyRef, Incident};
 
 use super::{
     Fact, Part, VALUE,
@@ -16,7 +16,7 @@ pub(super) fn facts(incident: &Incident) -> Vec<Fact> {
             facts.push(Fact { label, value });
         }
     };
-    add("Who", who(&incident.actor));
+    add("Who", who(incident));
     add("From", vec![known(incident.actor.ip.as_deref(), "unknown: the event names no address")]);
     add("Client", client(incident));
     add("Decoy", listed(incident.decoys.iter().map(|d| vec![name(&d.name)]), 3, ", "));
@@ -62,8 +62,13 @@ fn listed(entries: impl Iterator<Item = Vec<Part>>, limit: usize, separator: &st
     parts
 }
 
-fn who(actor: &Actor) -> Vec<Part> {
-    let user = known(actor.user.as_deref(), "unknown: the API server knew no user for the request");
+fn who(incident: &Incident) -> Vec<Part> {
+    let Incident { actor, steps, .. } = incident;
+    let otherwise = match !steps.is_empty() && steps.iter().all(is_note) {
+        true => "unknown: the API server noted the use, and no event shows by whom",
+        false => "unknown: the API server knew no user for the request",
+    };
+    let user = known(actor.user.as_deref(), otherwise);
     match actor.impersonated.as_deref() {
         Some(target) => vec![user, words(" impersonating "), name(target)],
         None => vec![user],

@@ -64,10 +64,10 @@ async fn the_theft_of_a_token_in_slack() {
 }
 
 #[tokio::test]
-async fn an_update_says_which_update_of_which_incident_it_is() {
+async fn an_update_says_of_which_incident_it_is() {
     let posted = Slack::posted(&growing()).await;
-    assert!(posted["blocks"][0]["text"]["text"].as_str().unwrap().contains("CRITICAL, update 2: "));
-    assert!(posted["blocks"][1].to_string().contains(&format!("Update 2 of incident {ID}")));
+    assert!(posted["blocks"][0]["text"]["text"].as_str().unwrap().contains("CRITICAL, update: "));
+    assert!(posted["blocks"][1].to_string().contains(&format!("More of incident {ID}")));
     assert!(posted.to_string().contains("… and 9 more …"), "{posted:#}");
     assert!(posted.to_string().contains("200 ALLOWED"), "what was granted is shown");
     assert!(posted.to_string().contains("in team-34"), "the newest step is shown");

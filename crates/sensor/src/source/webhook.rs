@@ -32,10 +32,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use zeroize::Zeroizing;
 
 use super::{Batch, Intake, Origin, Payload};
-use crate::{config::WebhookSource, patience::Patience, pipeline::Input, tls::TlsError};
+use crate::{config::WebhookSource, patience::Patience, pipeline::Input, tls::{Credentials, TlsError}};
 
 /// How many bytes of bodies are in memory at a time.
 const MAX_HELD: usize = 64 << 20;
@@ -52,7 +51,7 @@ pub(crate) struct Receiver {
 struct Shared {
     origin: Arc<Origin>,
     intake: Intake,
-    token: Option<Zeroizing<String>>,
+    credentials: Arc<Credentials>,
     max_body: usize,
     held: Arc<Semaphore>,
     patience: Patience,
@@ -73,22 +72,21 @@ impl Receiver {
         intake: Intake,
         patience: Patience,
     ) -> Result<Self, TlsError> {
-        let tls = crate::tls::server(source)?;
-        let token = source.token_file.as_deref().map(crate::tls::read_token).transpose()?;
+        let credentials = Arc::new(Credentials::read(source)?);
         let listen = |error| TlsError::Listen { address: source.listen, source: error };
         let listener = TcpListener::bind(source.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared {
             origin: Arc::new(origin),
             intake,
-            token,
+            credentials: Arc::clone(&credentials),
             max_body: source.max_body,
             held: Arc::new(Semaphore::new(MAX_HELD.max(source.max_body))),
             patience,
         });
         let app = Router::new().route("/", post(receive)).route("/{*path}", post(receive)).with_state(shared);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, TlsAcceptor::from(tls), app, stop.clone(), patience));
+        let task = tokio::spawn(serve(listener, credentials, app, stop.clone(), patience));
         tracing::info!(source = source.name, %address, "listening for the API server's audit webhook");
         Ok(Self { stop, task, address })
     }
@@ -103,7 +101,7 @@ impl Receiver {
 
 async fn serve(
     listener: TcpListener,
-    tls: TlsAcceptor,
+    credentials: Arc<Credentials>,
     app: Router,
     stop: CancellationToken,
     patience: Patience,
@@ -142,7 +140,7 @@ async fn serve(
         let guest = Arc::new(Guest::default());
         guests.push_back(Arc::clone(&guest));
         let app = app.clone().layer(Extension(Arc::clone(&guest)));
-        let serving = connection(stream, tls.clone(), app, stop.clone(), patience.head);
+        let serving = connection(stream, credentials.acceptor(), app, stop.clone(), patience.head);
         tasks.spawn(async move {
             let _place = place;
             tokio::select! {
@@ -280,7 +278,7 @@ impl Shared {
     }
 
     fn may(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.token else { return true };
+        let Some(token) = self.credentials.token() else { return true };
         let shown =
             headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (scheme, shown) = shown.split_once(' ').unwrap_or_default();
@@ -288,7 +286,7 @@ impl Shared {
         let digest = |text: &str| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         let same = aws_lc_rs::constant_time::verify_slices_are_equal(
             digest(shown.trim()).as_ref(),
-            digest(token).as_ref(),
+            digest(&token).as_ref(),
         );
         scheme.eq_ignore_ascii_case("bearer") && same.is_ok()
     }

@@ -307,7 +307,7 @@ impl Seen {
 
 impl Probe {
     /// A sink whose answer to the nth attempt, from 0, is `answer(n)`.
-    pub fn new(
+    pub fn answering(
         name: &'static str,
         answer: impl Fn(usize) -> Answer + Send + Sync + 'static,
     ) -> (Box<dyn Sink>, Seen) {
@@ -317,7 +317,7 @@ impl Probe {
     }
 
     pub fn taking(name: &'static str) -> (Box<dyn Sink>, Seen) {
-        Self::new(name, |_| Answer::Taken)
+        Self::answering(name, |_| Answer::Taken)
     }
 }
 

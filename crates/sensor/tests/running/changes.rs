@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use sundew_decoy::{Decoy, Inventory};
 use sundew_detect::Change;
-use sundew_sensor::Extras;
+use sundew_sensor::{Extras, Sensor};
 
 use crate::common::{
     Answer, FILE_ONLY, FILE_TO_FILE, Patience, Probe, Site, append, assert_no_repeat, extras, inventory, messages,
@@ -20,7 +20,7 @@ fn tiller_alone(cluster: &str) -> Inventory {
 async fn a_new_decoy_trips_from_then_on() {
     let site = Site::new();
     let config = site.config(FILE_TO_FILE);
-    let sensor = sundew_sensor::Sensor::start(config, &tiller_alone("default"), Extras::default()).await.unwrap();
+    let sensor = Sensor::start(config, &tiller_alone("default"), Extras::default()).await.unwrap();
     site.append(&theft(1, "10.0.0.1"));
     until("it is read", || sensor.counters().events.load(Ordering::Relaxed) == 1).await;
     sensor.set_inventory(&inventory()).await.unwrap();
@@ -43,8 +43,8 @@ async fn decoys_of_a_cluster_that_nothing_watches_are_refused_and_the_old_ones_s
     site.append(&theft(1, "10.0.0.1"));
     until("the old decoy still trips", || !site.alerts().is_empty()).await;
     sensor.stop().await;
-    let start = sundew_sensor::Sensor::start(site.config(FILE_TO_FILE), &tiller_alone("prod-eu"), Extras::default());
-    assert_eq!(start.await.err().unwrap().to_string(), said);
+    let start = Sensor::start(site.config(FILE_TO_FILE), &tiller_alone("prod-eu"), Extras::default()).await;
+    assert_eq!(start.err().unwrap().to_string(), said);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ sinks: [{{type: file, name: alerts, path: alerts.json}}]
 #[tokio::test]
 async fn a_change_does_not_wait_for_a_sink_that_hangs() {
     let site = Site::new();
-    let (hanging, asked) = Probe::new("hanging", |_| Answer::Never);
+    let (hanging, asked) = Probe::answering("hanging", |_| Answer::Never);
     let (well, told) = Probe::taking("well");
     let patience = Patience { delivery: std::time::Duration::from_millis(200), ..Patience::default() };
     let mut sensor = site.start_with(FILE_ONLY, Extras { patience, ..extras(vec![hanging, well]) }).await;

@@ -12,7 +12,7 @@ async fn alerts_come_after_a_jump(by: SignedDuration) {
     let site = Site::new();
     let clock = JumpingClock::default();
     // The first message fails, so that one waits while the clock jumps.
-    let (sink, told) = Probe::new("probe", |n| if n == 0 { Answer::Retry } else { Answer::Taken });
+    let (sink, told) = Probe::answering("probe", |n| if n == 0 { Answer::Retry } else { Answer::Taken });
     let given = Extras { clock: Some(Arc::new(clock.clone())), ..extras(vec![sink]) };
     let sensor = site.start_with(FILE_ONLY, given).await;
     site.append(&theft(1, "10.0.0.1"));
@@ -52,7 +52,7 @@ async fn what_waits_for_an_hour_that_the_clock_went_back_is_told_at_the_next_sta
     let site = Site::new();
     let clock = JumpingClock::default();
     clock.jump(SignedDuration::from_hours(1));
-    let (failing, seen) = Probe::new("probe", |_| Answer::Retry);
+    let (failing, seen) = Probe::answering("probe", |_| Answer::Retry);
     let given = Extras {
         clock: Some(Arc::new(clock)),
         backoff: Some(sundew_notify::Backoff::default()),

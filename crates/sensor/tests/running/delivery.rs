@@ -13,7 +13,7 @@ use crate::common::{
 #[tokio::test]
 async fn a_sink_that_fails_for_long_is_told_once_it_recovers_and_holds_up_nobody() {
     let site = Site::new();
-    let (flaky, tried) = Probe::new("flaky", |n| if n < 12 { Answer::Retry } else { Answer::Taken });
+    let (flaky, tried) = Probe::answering("flaky", |n| if n < 12 { Answer::Retry } else { Answer::Taken });
     let (well, told) = Probe::taking("well");
     let sensor = site.start_with(FILE_ONLY, extras(vec![flaky, well])).await;
     site.append(&theft(1, "10.0.0.1"));
@@ -36,7 +36,7 @@ async fn a_sink_waits_at_least_as_long_as_it_was_asked_to() {
     let site = Site::new();
     let pause = Duration::from_millis(300);
     let asked = move |n| if n == 0 { Answer::RetryAfter(pause) } else { Answer::Taken };
-    let (slow, told) = Probe::new("slow", asked);
+    let (slow, told) = Probe::answering("slow", asked);
     let sensor = site.start_with(FILE_ONLY, extras(vec![slow])).await;
     site.append(&theft(1, "10.0.0.1"));
     until("it was tried", || told.attempts() == 1).await;
@@ -52,7 +52,7 @@ async fn a_sink_waits_at_least_as_long_as_it_was_asked_to() {
 #[tokio::test]
 async fn a_sink_that_never_answers_holds_up_no_other() {
     let site = Site::new();
-    let (hanging, asked) = Probe::new("hanging", |_| Answer::Never);
+    let (hanging, asked) = Probe::answering("hanging", |_| Answer::Never);
     let (well, told) = Probe::taking("well");
     let sensor = site.start_with(FILE_ONLY, extras(vec![hanging, well])).await;
     for n in 0..20 {
@@ -68,7 +68,7 @@ async fn a_sink_that_never_answers_holds_up_no_other() {
 #[tokio::test]
 async fn what_a_sink_refuses_becomes_a_dead_letter() {
     let site = Site::new();
-    let (strict, seen) = Probe::new("strict", |_| Answer::Refused);
+    let (strict, seen) = Probe::answering("strict", |_| Answer::Refused);
     let sensor = site.start_with(FILE_ONLY, extras(vec![strict])).await;
     site.append(&theft(1, "10.0.0.1"));
     until("it was refused", || !site.store().dead_letters(10).unwrap().is_empty()).await;
@@ -82,7 +82,7 @@ async fn what_a_sink_refuses_becomes_a_dead_letter() {
 #[tokio::test]
 async fn what_cannot_be_delivered_in_the_time_given_becomes_a_dead_letter() {
     let site = Site::new();
-    let (failing, seen) = Probe::new("failing", |_| Answer::Retry);
+    let (failing, seen) = Probe::answering("failing", |_| Answer::Retry);
     let config = FILE_ONLY.replace("quiet: 1s", "quiet: 1s, giveUpAfter: 300ms");
     let sensor = site.start_with(&config, extras(vec![failing])).await;
     site.append(&theft(1, "10.0.0.1"));
@@ -96,7 +96,7 @@ async fn a_message_that_grew_too_old_while_the_sensor_was_away_is_tried_for_a_wh
     let site = Site::new();
     let config = FILE_ONLY.replace("quiet: 1s", "quiet: 1s, giveUpAfter: 200ms");
     let far = Backoff::new(Duration::from_secs(3600), Duration::from_secs(3600));
-    let (failing, seen) = Probe::new("probe", |_| Answer::RetryAfter(Duration::from_secs(3600)));
+    let (failing, seen) = Probe::answering("probe", |_| Answer::RetryAfter(Duration::from_secs(3600)));
     let extras_far = Extras { backoff: Some(far), ..extras(vec![failing]) };
     let sensor = site.start_with(&config, extras_far).await;
     site.append(&theft(1, "10.0.0.1"));
@@ -106,7 +106,7 @@ async fn a_message_that_grew_too_old_while_the_sensor_was_away_is_tried_for_a_wh
     .await;
     sensor.stop().await;
     tokio::time::sleep(Duration::from_millis(250)).await;
-    let (flaky, told) = Probe::new("probe", |n| if n == 0 { Answer::Retry } else { Answer::Taken });
+    let (flaky, told) = Probe::answering("probe", |n| if n == 0 { Answer::Retry } else { Answer::Taken });
     let sensor = site.start_with(&config, extras(vec![flaky])).await;
     until("it is told at last", || told.taken().len() == 1).await;
     sensor.stop().await;

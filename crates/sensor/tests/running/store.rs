@@ -3,10 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use rusqlite::Connection;
-use sundew_sensor::{Extras, Patience};
+use sundew_sensor::{Extras, Patience, Sensor};
 use sundew_store::{Opened, Store};
 
-use crate::common::{FILE_ONLY, FILE_TO_FILE, Probe, Site, assert_no_repeat, extras, theft, until};
+use crate::common::{FILE_ONLY, FILE_TO_FILE, Probe, Site, assert_no_repeat, extras, inventory, theft, until};
 
 /// The site's store, opened so that it hardly waits for a lock.
 fn impatient_store(site: &Site) -> (Store, Opened) {
@@ -100,12 +100,8 @@ async fn a_damaged_store_is_kept_aside_and_a_new_one_begun() {
 async fn two_sensors_do_not_share_a_store() {
     let site = Site::new();
     let sensor = site.start(FILE_TO_FILE).await;
-    let second = sundew_sensor::Sensor::start(
-        site.config(FILE_TO_FILE),
-        &crate::common::inventory(),
-        Extras::default(),
-    );
-    let said = second.await.err().unwrap().to_string();
+    let second = Sensor::start(site.config(FILE_TO_FILE), &inventory(), Extras::default()).await;
+    let said = second.err().unwrap().to_string();
     assert!(said.contains("in use by another sensor"), "{said}");
     sensor.stop().await;
     site.start(FILE_TO_FILE).await.stop().await;

@@ -323,12 +323,12 @@ async fn while_nothing_can_be_written_the_sender_is_told_to_come_again() {
     other.busy_timeout(Duration::from_secs(5)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let client = post.client();
-    let batch = |n: u32| event_list(&theft(n, &format!("10.0.0.{n}")));
+    let batches: Vec<String> = (0..16).map(|n| event_list(&theft(n, &format!("10.0.0.{n}")))).collect();
     // More than the intake holds: the first are not written in time, the last find no place.
     let mut sending = tokio::task::JoinSet::new();
-    for n in 0..16 {
+    for batch in batches.clone() {
         let request = client.post(post.url()).header(header::CONTENT_TYPE, "application/json");
-        sending.spawn(request.bearer_auth(TOKEN).body(batch(n)).send());
+        sending.spawn(request.bearer_auth(TOKEN).body(batch).send());
     }
     for answer in sending.join_all().await {
         let answer = answer.unwrap();
@@ -337,9 +337,9 @@ async fn while_nothing_can_be_written_the_sender_is_told_to_come_again() {
     }
     assert_eq!(post.told.attempts(), 0);
     other.execute_batch("COMMIT").unwrap();
-    for n in 0..16 {
+    for batch in batches {
         // As the API server does.
-        while post.post_with(&client, batch(n)).await.status() != StatusCode::OK {}
+        while post.post_with(&client, batch.clone()).await.status() != StatusCode::OK {}
     }
     until("each is told", || post.told.taken().len() == 16).await;
     let site = post.end().await;
@@ -401,8 +401,8 @@ async fn what_is_wrong_with_its_files_is_said_at_the_start() {
     site.certificates();
     let config = format!("sources: [{{{SOURCE}, tokenFile: token}}]");
     let said = async || {
-        let start = Sensor::start(site.config(&config), &inventory(), Extras::default());
-        start.await.err().unwrap().to_string()
+        let start = Sensor::start(site.config(&config), &inventory(), Extras::default()).await;
+        start.err().unwrap().to_string()
     };
     std::fs::write(site.path("token"), "short\n").unwrap();
     let why = said().await;

@@ -188,6 +188,8 @@ impl ControlPlane {
             format!("--service-account-signing-key-file={}", file("sa.key")),
             format!("--service-account-key-file={}", file("sa.pub")),
             "--authorization-mode=Node,RBAC".into(),
+            // It is also how long the server waits for open connections when it is told to end.
+            "--request-timeout=5s".into(),
             format!("--audit-policy-file={}", here("policy.yaml")),
             format!("--audit-log-path={}", plane.log.display()),
         ];
@@ -274,14 +276,19 @@ impl ControlPlane {
         }
     }
 
-    /// Ends the API server as an administrator does, so that it sends what it still holds. True if it ended cleanly.
+    /// Ends the API server as an administrator does, so that it sends what it still holds. True if it ended so.
     pub fn shut_down(mut self) -> bool {
-        let (_, part) = self.parts.iter_mut().find(|(name, _)| *name == "kube-apiserver").unwrap();
-        kill_process(Pid::from_child(part), Signal::TERM).unwrap();
+        // It would wait for those who watch it.
+        if let Some((_, mut controllers)) = self.parts.pop() {
+            let _ = controllers.kill();
+            let _ = controllers.wait();
+        }
+        let (_, server) = self.parts.last_mut().unwrap();
+        kill_process(Pid::from_child(server), Signal::TERM).unwrap();
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = part.try_wait().unwrap() {
-                return status.success() || status.signal().is_none();
+            if let Some(status) = server.try_wait().unwrap() {
+                return status.signal().is_none();
             }
             if Instant::now() > deadline {
                 return false;

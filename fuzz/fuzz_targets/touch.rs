@@ -1,0 +1,54 @@
+//! A line that the skim passes is a line that the tripwire has nothing to say to.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sundew_audit::{parse, skim};
+use sundew_decoy::Inventory;
+use sundew_detect::Tripwire;
+
+const INVENTORY: &str = "
+version: 1
+decoys:
+- namespace: honeypot
+  account: backup-sa
+  placements:
+  - {secret: backup-sa-token, mountedBy: {pod: file-backup, nodes: [worker-1]}}
+  - {name: ci, credentialId: JTI=4c1e6c0a-7d0f-4f0e-8d1c-0d8c6f1f2a33, mountedBy: {workload: runner}}
+- {namespace: kube-system, account: tiller, placements: [{secret: tiller-token-x7k2p}]}
+namespaces: [{name: vault}]
+";
+
+static TRIPWIRE: LazyLock<Tripwire> =
+    LazyLock::new(|| Tripwire::new(&Inventory::read(INVENTORY).unwrap(), Vec::new()));
+
+fuzz_target!(|chunk: &[u8]| {
+    let mut seen = Vec::new();
+    skim::skim(TRIPWIRE.names(), chunk, |range| seen.push(range));
+    let mut start = 0;
+    for line in chunk.split(|b| *b == b'\n') {
+        let range = start..start + line.len();
+        start = range.end + 1;
+        let Ok(text) = std::str::from_utf8(line) else { continue };
+        let Ok(event) = parse::event(text) else { continue };
+        let signals = TRIPWIRE.judge("default", &event);
+        let untold = event.is_audit() && !signals.is_empty() && is_compact(line) && !seen.contains(&range);
+        assert!(!untold, "passed, with {signals:?}: {text}");
+    }
+});
+
+/// The skim knows names by the byte after their closing quote. Go's encoder, which writes the log, puts no spaces.
+fn is_compact(line: &[u8]) -> bool {
+    let mut in_string = false;
+    let mut escaped = false;
+    line.trim_ascii().iter().all(|byte| {
+        let special = !std::mem::take(&mut escaped);
+        match byte {
+            b'\\' if in_string && special => escaped = true,
+            b'"' if special => in_string = !in_string,
+            _ => {}
+        }
+        in_string || !byte.is_ascii_whitespace()
+    })
+}
