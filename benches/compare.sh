@@ -67,7 +67,7 @@ for i in "${!labels[@]}"; do
   median=$(sort -n "$times/$i" | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}')
   [ -n "$base" ] || { case ${labels[$i]} in rg*) base=$median;; esac; }
   awk -v l="${labels[$i]}" -v m="$median" -v n="$bytes" -v b="${base:-0}" \
-    'BEGIN {printf "%-44s %9.3f %9.2f %9s\n", l, m, n / m / 1e9, b > 0 ? sprintf("%.2f", b / m) : "-"}'
+    'BEGIN {printf "%-44s %9.3f %9.2f %9s\n", l, m, n / m / 1e9, (b > 0) ? sprintf("%.2f", b / m) : "-"}'
 done
 if [ -x /usr/bin/time ]; then
   /usr/bin/time -f '\nsundew replay, 2 threads: %M KiB of memory at most' "$sundew" replay "$log" "${decoys[@]}" --threads 2 2>&1 > /dev/null | tail -n 1
