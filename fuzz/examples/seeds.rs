@@ -23,8 +23,8 @@ fn main() -> io::Result<()> {
         write(here, "skim", 1000 + number, some.join("\n").as_bytes())?;
     }
     for (number, envelope) in kinds.iter().step_by(8).flat_map(|line| envelopes(line)).enumerate() {
-        // The first byte decides how the rest is cut.
-        write(here, "line", number, envelope.as_bytes())?;
+        // The first bytes say how the rest is cut.
+        write(here, "line", number, &[b"\x01\x07\x40\xff", envelope.as_bytes()].concat())?;
     }
     for (number, text) in INVENTORIES.iter().enumerate() {
         write(here, "inventory", number, text.as_bytes())?;
@@ -54,7 +54,8 @@ fn one_of_each_kind(lines: &[String]) -> Vec<String> {
     let kind = |line: &str| {
         let event: Value = serde_json::from_str(line).unwrap_or_default();
         let object = &event["objectRef"];
-        [&event["verb"], &object["resource"], &object["subresource"], &event["responseStatus"]["code"]].map(Value::to_string)
+        [&event["verb"], &object["resource"], &object["subresource"], &event["responseStatus"]["code"]]
+            .map(Value::to_string)
     };
     sorted.into_iter().filter(|line| seen.insert(kind(line))).cloned().collect()
 }

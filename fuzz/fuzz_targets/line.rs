@@ -11,8 +11,9 @@ use sundew_audit::{
 /// The longest document that is kept whole, small enough to be passed.
 const LIMIT: usize = 4096;
 
-fuzz_target!(|input: (Vec<u8>, &[u8])| {
-    let (cuts, bytes) = input;
+fuzz_target!(|input: &[u8]| {
+    // The first bytes say how long the pieces are.
+    let Some((cuts, bytes)) = input.split_first_chunk::<4>() else { return };
     let mut unwrapper = Unwrapper::new();
     for line in bytes.split(|b| *b == b'\n') {
         unwrapper.line(line, &mut |item| look(&item));

@@ -6,6 +6,7 @@ use std::{ops::Range, sync::LazyLock};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use sundew_audit::skim::{self, Names};
+use sundew_fuzz::is_compact;
 
 const WANTED: [&str; 6] =
     ["system:serviceaccount:honeypot:backup-sa", "backup-sa-token", "tiller", "exec", "Unauthorized", "ci"];
@@ -40,27 +41,15 @@ fn look(run: impl FnOnce(&mut dyn FnMut(Range<usize>)) -> u64) -> (Vec<Range<usi
     (seen, passed)
 }
 
-/// The plain way: by reading the line, and where it cannot be read, by looking for the name as it would be written.
+/// The plain way: by the bytes of a name as Go writes it, and by reading the line.
 fn holds_name(line: &[u8], wanted: &[&str]) -> bool {
-    match serde_json::from_slice::<Value>(line) {
-        Ok(value) => is_compact(line) && any(&value, wanted),
-        Err(_) => false,
-    }
-}
-
-/// The skim knows names by the byte after their closing quote. Go's encoder, which writes the log, puts no spaces.
-fn is_compact(line: &[u8]) -> bool {
-    let mut in_string = false;
-    let mut escaped = false;
-    line.trim_ascii().iter().all(|byte| {
-        let special = !std::mem::take(&mut escaped);
-        match byte {
-            b'\\' if in_string && special => escaped = true,
-            b'"' if special => in_string = !in_string,
-            _ => {}
-        }
-        in_string || !byte.is_ascii_whitespace()
-    })
+    let written = |name: &&str| {
+        let quoted = [b"\"", name.as_bytes(), b"\""].concat();
+        line.windows(quoted.len() + 1)
+            .any(|w| w.starts_with(&quoted) && matches!(w.last(), Some(b',' | b'}' | b']')))
+    };
+    let read = || serde_json::from_slice::<Value>(line).is_ok_and(|value| any(&value, wanted));
+    wanted.iter().any(written) || is_compact(line) && read()
 }
 
 fn any(value: &Value, wanted: &[&str]) -> bool {

@@ -41,11 +41,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn vary(line: &str, number: u64) -> String {
     let mut line = line.to_owned();
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let id = format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}", mixed >> 32, mixed >> 16 & 0xffff, mixed & 0xfff, mixed >> 4 & 0xfff);
+    let id = format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}",
+        mixed >> 32,
+        mixed >> 16 & 0xffff,
+        mixed & 0xfff,
+        mixed >> 4 & 0xfff
+    );
     overwrite(&mut line, ID, &id);
     // Forty events a second, as a small cluster has.
     let (seconds, micros) = (number / 40, number % 40 * 25_000);
-    let time = format!("2026-11-{:02}T{:02}:{:02}:{:02}.{micros:06}Z", 1 + seconds / 86_400 % 28, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let time = format!(
+        "2026-11-{:02}T{:02}:{:02}:{:02}.{micros:06}Z",
+        1 + seconds / 86_400 % 28,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60
+    );
     TIMES.iter().for_each(|before| overwrite(&mut line, before, &time));
     line
 }

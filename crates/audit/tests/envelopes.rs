@@ -164,6 +164,20 @@ fn logs_of_lines_are_taken_as_lines() {
 }
 
 #[test]
+fn an_empty_cri_line_is_nothing_and_a_part_keeps_the_space_that_it_ends_in() {
+    let seen = unwrap(&[b"2026-11-20T22:09:49.1Z stdout F ", b"2026-11-20T22:09:49.1Z stdout F"]);
+    assert!(seen.events.is_empty() && seen.rejects.is_empty(), "{seen:?}");
+    let event = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","userAgent":"a client"}"#;
+    let (first, second) = event.split_at(event.find("client").unwrap());
+    for end in ["", "\n", "\r\n"] {
+        let part = format!("2026-11-20T22:09:49.1Z stdout P {first}{end}");
+        let rest = format!("2026-11-20T22:09:49.1Z stdout F {second}{end}");
+        let seen = unwrap(&[part.as_bytes(), rest.as_bytes()]);
+        assert_eq!(seen.events[0].user_agent, "a client");
+    }
+}
+
+#[test]
 fn cri_lines_are_joined_stream_by_stream() {
     let text = event();
     let (a, b) = text.split_at(text.len() / 2);

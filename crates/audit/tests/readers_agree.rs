@@ -226,6 +226,9 @@ fn write_oddly(value: &Value, seed: &mut u64, out: &mut String) {
     }
 }
 
+/// One of the skims over a chunk: calls back for the lines to be read, returns how many passed.
+type Skim<'s> = &'s dyn Fn(&mut dyn FnMut(std::ops::Range<usize>)) -> u64;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -283,7 +286,7 @@ proptest! {
             chunk.extend_from_slice(line.as_bytes());
             chunk.push(b'\n');
         }
-        let look = |run: &dyn Fn(&mut dyn FnMut(std::ops::Range<usize>)) -> u64| {
+        let look = |run: Skim<'_>| {
             let mut seen = Vec::new();
             let passed = run(&mut |range| seen.push(range));
             (seen, passed)

@@ -1,6 +1,6 @@
 //! Reads YAML into typed settings, with errors that name the line, the column and the nearest known key.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use thiserror::Error;
 
 /// The largest settings file that is read, in bytes: ten thousand decoys take about two million.
@@ -26,6 +26,16 @@ pub struct YamlError {
 /// depth are bounded by the parser's budget, so a small file cannot grow without limit.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     serde_saphyr::from_str(text).map_err(|error| explain(&error))
+}
+
+/// Reads `text` as one YAML document by `seed`.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_with<'t, S: DeserializeSeed<'t>>(text: &'t str, seed: S) -> Result<S::Value, YamlError> {
+    serde_saphyr::with_deserializer_from_str(text, |document| seed.deserialize(document))
+        .map_err(|error| explain(&error))
 }
 
 fn explain(error: &serde_saphyr::Error) -> YamlError {

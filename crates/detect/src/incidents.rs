@@ -177,7 +177,9 @@ impl Incidents {
                 last.checked_add(SignedDuration::from_secs(wait)).unwrap_or(now).max(now)
             }
             // The use that the API server noted is logged a moment after the note: one message tells both.
-            None if growth == Growth::Opened && only_noted(incident) => now.checked_add(NOTE_WAITS).unwrap_or(now),
+            None if growth == Growth::Opened && only_noted(incident) => {
+                now.checked_add(NOTE_WAITS).unwrap_or(now)
+            }
             None => now,
         };
         state.last_due = Some(due);

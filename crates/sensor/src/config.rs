@@ -1,5 +1,7 @@
 //! The configuration of `sundew watch`.
 
+mod entries;
+
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
@@ -7,35 +9,103 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use sundew_decoy::yaml::{self, YamlError};
 use sundew_detect::Grouping;
-use sundew_notify::{SinkConfig, SinkError};
+use sundew_notify::{FileConfig, SinkConfig, SinkError, SlackConfig, TerminalConfig, WebhookConfig};
 use thiserror::Error;
+
+use self::entries::{Kind, Tagged};
 
 /// The value of `version` in the files that this program reads.
 pub const VERSION: u32 = 1;
 
 /// What is watched, with which decoys, and who is told. Relative paths start at the folder of the file.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Config {
     /// The version of this format: 1.
     pub version: u32,
     /// The cluster that sources are from where they name none.
-    #[serde(default = "default_cluster")]
+    #[schemars(default = "default_cluster")]
     pub cluster: String,
     /// The inventory of decoys.
-    #[serde(default)]
+    #[schemars(default)]
     pub inventory: Option<PathBuf>,
     /// The file that keeps what must survive a crash.
-    #[serde(default = "default_store")]
+    #[schemars(default = "default_store")]
     pub store: PathBuf,
     /// Where events come from.
     pub sources: Vec<SourceConfig>,
     /// Where alerts go.
-    #[serde(default)]
+    #[schemars(default)]
     pub sinks: Vec<SinkConfig>,
     /// How findings are grouped and told.
-    #[serde(default)]
+    #[schemars(default)]
     pub incidents: IncidentsConfig,
+}
+
+/// The version alone: another one may have other keys.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// The file at a first look: of sources and sinks the types alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Head {
+    version: u32,
+    #[serde(default = "default_cluster")]
+    cluster: String,
+    #[serde(default)]
+    inventory: Option<PathBuf>,
+    #[serde(default = "default_store")]
+    store: PathBuf,
+    sources: Vec<Tagged<SourceKind>>,
+    #[serde(default)]
+    sinks: Vec<Tagged<SinkKind>>,
+    #[serde(default)]
+    incidents: IncidentsConfig,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SourceKind {
+    File,
+    Webhook,
+    Stdin,
+}
+
+impl Kind for SourceKind {
+    type Entry = SourceConfig;
+
+    fn read<'de, D: Deserializer<'de>>(self, entry: D) -> Result<SourceConfig, D::Error> {
+        match self {
+            Self::File => FileSource::deserialize(entry).map(SourceConfig::File),
+            Self::Webhook => WebhookSource::deserialize(entry).map(SourceConfig::Webhook),
+            Self::Stdin => StdinSource::deserialize(entry).map(SourceConfig::Stdin),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum SinkKind {
+    File,
+    Slack,
+    Webhook,
+    Terminal,
+}
+
+impl Kind for SinkKind {
+    type Entry = SinkConfig;
+
+    fn read<'de, D: Deserializer<'de>>(self, entry: D) -> Result<SinkConfig, D::Error> {
+        match self {
+            Self::File => FileConfig::deserialize(entry).map(SinkConfig::File),
+            Self::Slack => SlackConfig::deserialize(entry).map(SinkConfig::Slack),
+            Self::Webhook => WebhookConfig::deserialize(entry).map(SinkConfig::Webhook),
+            Self::Terminal => TerminalConfig::deserialize(entry).map(SinkConfig::Terminal),
+        }
+    }
 }
 
 fn default_cluster() -> String {
@@ -47,8 +117,8 @@ fn default_store() -> PathBuf {
 }
 
 /// Where events come from, told apart by `type`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(tag = "type", rename_all = "camelCase")]
 pub enum SourceConfig {
     /// Follows the API server's log file through its rotations.
     File(FileSource),
@@ -248,13 +318,26 @@ impl Config {
     ///
     /// As [`Config::load`].
     pub fn read(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self =
-            yaml::read(text).map_err(|source| ConfigError::Yaml { path: path.to_owned(), source })?;
-        config.check().map_err(|problem| ConfigError::Value { path: path.to_owned(), problem })?;
+        let wrong = |problem| ConfigError::Value { path: path.to_owned(), problem };
+        if let Ok(Version { version }) = yaml::read(text)
+            && version != VERSION
+        {
+            return Err(wrong(format!("`version` is {version}, and this program reads version {VERSION}")));
+        }
+        let mut config =
+            Self::parse(text).map_err(|source| ConfigError::Yaml { path: path.to_owned(), source })?;
+        config.check().map_err(wrong)?;
         sundew_notify::check_names(&config.sinks)
             .map_err(|source| ConfigError::Sink { path: path.to_owned(), source })?;
         config.resolve(path.parent().unwrap_or(Path::new("")));
         Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, YamlError> {
+        let Head { version, cluster, inventory, store, sources, sinks, incidents } = yaml::read(text)?;
+        let sources = entries::read(text, "sources", &sources)?;
+        let sinks = entries::read(text, "sinks", &sinks)?;
+        Ok(Self { version, cluster, inventory, store, sources, sinks, incidents })
     }
 
     /// The JSON Schema of the file.
@@ -268,9 +351,6 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.version != VERSION {
-            return Err(format!("`version` is {}, and this program reads version {VERSION}", self.version));
-        }
         if self.sources.is_empty() {
             return Err(
                 "`sources` is empty: there is nothing to watch; add a source of type file or webhook".into(),

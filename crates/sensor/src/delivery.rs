@@ -61,7 +61,13 @@ impl Couriers {
             let before = before.remove(&name).map(call_back);
             // One who takes over from another knows the same clock: what is not due yet can go on waiting.
             let at_once = before.is_none();
-            let courier = Courier { sink, office: office.clone(), stop: stop.clone(), started: Instant::now(), at_once };
+            let courier = Courier {
+                sink,
+                office: office.clone(),
+                stop: stop.clone(),
+                started: Instant::now(),
+                at_once,
+            };
             let task = tokio::spawn(async move {
                 if let Some(before) = before {
                     before.await;

@@ -1,27 +1,30 @@
 //! The one thread where batches become incidents: judged in order, and written in one transaction with the position
 //! they were read up to.
 
+mod trouble;
+
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_audit::{Event, Item, Reason, Reject, Unwrapper};
+use sundew_audit::{Event, Item, Unwrapper};
 use sundew_detect::{
-    Change, Desk, Detector, Duty, Finding, Grouping, Growth, Incidents, Outcome, Purpose, Rehearsal, Severity,
+    Change, Desk, Duty, Finding, Grouping, Growth, Incidents, Outcome, Purpose, Rehearsal, Severity,
     Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
 use tokio::sync::{mpsc, oneshot};
 
+use self::trouble::LongLine;
 use crate::{
     clock::Clock,
     delivery::Office,
     ledger::Ledger,
-    source::{Batch, Origin, Payload, file::Notice},
+    source::{Batch, Origin, Payload},
     status::Counters,
 };
 
@@ -29,8 +32,6 @@ use crate::{
 const MAX_GATHERED: usize = 32;
 /// How long a position alone may wait to be written: reading again what it stands for costs nothing but time.
 const POSITION_PATIENCE: Duration = Duration::from_secs(1);
-/// How far the pieces of an over-long line overlap when they are searched: no name is longer.
-const OVERLAP: usize = 512;
 /// How long closed incidents, rejected input and suppressions are kept, and how often old ones are let go.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
@@ -73,18 +74,16 @@ pub(crate) struct Pipeline {
     waiting: Vec<oneshot::Sender<()>>,
     /// Incidents that grew since the last write, and how.
     grown: HashMap<String, Growth>,
+    /// Sources whose first position is written or about to be: that must not wait, or a source that begins at the end
+    /// of its log would begin at another end after a crash.
+    placed: HashSet<Arc<Origin>>,
+    /// Something is pending that must not wait.
+    urgent: bool,
     last_write: Instant,
     last_forgot: Instant,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
-}
-
-/// An over-long line that is being searched piece by piece.
-#[derive(Default)]
-struct LongLine {
-    tail: Vec<u8>,
-    told: bool,
 }
 
 impl Pipeline {
@@ -106,6 +105,8 @@ impl Pipeline {
             pending: Commit::default(),
             waiting: Vec::new(),
             grown: HashMap::new(),
+            placed: HashSet::new(),
+            urgent: false,
             last_write: Instant::now(),
             last_forgot: Instant::now(),
             ledger: office.ledger.clone(),
@@ -176,6 +177,7 @@ impl Pipeline {
         let waiting = self.unwrappers.get(&*origin).is_some_and(Unwrapper::is_waiting);
         if let Some(at) = batch.position.filter(|_| !waiting) {
             self.pending.positions.retain(|p| p.cluster != origin.cluster || p.source != origin.source);
+            self.urgent |= self.placed.insert(Arc::clone(&origin));
             let Origin { cluster, source } = (*origin).clone();
             self.pending.positions.push(Position { cluster, source, at });
         }
@@ -252,92 +254,6 @@ impl Pipeline {
         };
     }
 
-    fn reject(
-        &mut self,
-        origin: &Origin,
-        reject: &Reject,
-        raw: &[u8],
-        bytes: u64,
-        partial: Option<&Event<'_>>,
-    ) {
-        self.counters.rejects.fetch_add(1, Ordering::Relaxed);
-        let now = self.clock.now();
-        self.pending.rejects.push(sundew_store::Reject {
-            cluster: origin.cluster.clone(),
-            source: origin.source.clone(),
-            reason: reject.reason.as_str().to_owned(),
-            at: now,
-            sample: raw[..raw.len().min(4096)].to_vec(),
-            bytes,
-        });
-        if let Some(finding) = self.tripwire.judge_reject(&origin.cluster, reject, raw, partial, now) {
-            self.finding(&finding);
-        }
-    }
-
-    fn long_piece(&mut self, origin: &Origin, piece: &[u8], first: bool) {
-        let mut line = self.long_lines.remove(origin).filter(|_| !first).unwrap_or_default();
-        let mut text = std::mem::take(&mut line.tail);
-        text.extend_from_slice(piece);
-        if !line.told {
-            let reject = Reject::new(Reason::TooLong, 0, "longer than the limit of 16 MiB");
-            let finding = self.tripwire.judge_reject(&origin.cluster, &reject, &text, None, self.clock.now());
-            line.told = finding.is_some();
-            finding.iter().for_each(|finding| self.finding(finding));
-        }
-        line.tail = text.split_off(text.len().saturating_sub(OVERLAP));
-        self.long_lines.insert(origin.clone(), line);
-    }
-
-    /// An over-long line has ended. Its names were looked for piece by piece.
-    fn long_line(&mut self, origin: &Origin, head: &[u8], bytes: u64) {
-        self.long_lines.remove(origin);
-        self.counters.rejects.fetch_add(1, Ordering::Relaxed);
-        self.pending.rejects.push(sundew_store::Reject {
-            cluster: origin.cluster.clone(),
-            source: origin.source.clone(),
-            reason: Reason::TooLong.as_str().to_owned(),
-            at: self.clock.now(),
-            sample: head[..head.len().min(4096)].to_vec(),
-            bytes,
-        });
-    }
-
-    /// What a source says besides lines. A gap is an alert of its own: an intruder may have made it.
-    fn notice(&mut self, origin: &Origin, notice: &Notice) {
-        let source = origin.source.as_str();
-        match notice {
-            Notice::CaughtUp { .. } | Notice::Rotated { .. } | Notice::Appeared { .. } => {
-                tracing::info!(source, "{notice}");
-            }
-            _ => tracing::warn!(source, "{notice}"),
-        }
-        let (rule, severity, what) = match notice {
-            Notice::Missed { .. } | Notice::Shrunk { .. } => {
-                ("sensor.gap", Severity::High, "Events may be missing")
-            }
-            Notice::Unreadable { .. } => ("sensor.blind", Severity::High, "The sensor cannot see"),
-            _ => return,
-        };
-        let now = self.clock.now();
-        self.finding(&Finding {
-            time: now,
-            cluster: origin.cluster.clone(),
-            severity,
-            detector: Detector::Sensor,
-            rule: rule.to_owned(),
-            title: format!("{what}: source `{source}`: {notice}"),
-            audit_ids: Vec::new(),
-            actor: Default::default(),
-            decoy: None,
-            attack: vec!["T1562.008".to_owned()],
-            request: Default::default(),
-            drill: false,
-            stage: source.to_owned(),
-            stage_time: now.to_string(),
-        });
-    }
-
     fn tick(&mut self) {
         // What grew is told before anything is closed: the events of an old log are older than any window.
         if !self.grown.is_empty() {
@@ -361,7 +277,11 @@ impl Pipeline {
         let before = self.clock.now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         match self.ledger.lock().forget_before(before) {
             Ok(gone) if gone.incidents + gone.rejects > 0 => {
-                tracing::info!(incidents = gone.incidents, rejects = gone.rejects, "forgot what is older than 90 days");
+                tracing::info!(
+                    incidents = gone.incidents,
+                    rejects = gone.rejects,
+                    "forgot what is older than 90 days"
+                );
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "cannot forget old incidents; trying again in an hour"),
@@ -370,7 +290,7 @@ impl Pipeline {
 
     /// Writes at once what people or senders wait for; positions alone can wait a moment.
     fn write_if_due(&mut self) {
-        let urgent = !self.grown.is_empty() || !self.pending.rejects.is_empty();
+        let urgent = self.urgent || !self.grown.is_empty() || !self.pending.rejects.is_empty();
         if urgent || self.last_write.elapsed() >= POSITION_PATIENCE {
             self.write();
         } else {
@@ -403,6 +323,7 @@ impl Pipeline {
         }
         self.take_suppressed();
         self.last_write = Instant::now();
+        self.urgent = false;
         if !self.ledger.commit(&self.pending) {
             // The sensor is ending. What could not be written stays together with the positions behind it.
             return;
@@ -465,3 +386,6 @@ fn reopen(stored: StoredIncident) -> Option<Open> {
     let state: State = serde_json::from_value(stored.state).unwrap_or_default();
     (!stored.closed).then_some(Open { incident: stored.incident, state })
 }
+
+#[cfg(test)]
+mod tests;

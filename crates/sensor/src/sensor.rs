@@ -17,13 +17,7 @@ use crate::{
     ledger::Ledger,
     patience::Patience,
     pipeline::{Input, Pipeline, SinkWants},
-    source::{
-        Intake, Origin,
-        file::TailError,
-        follow::Follower,
-        stdin,
-        webhook::Receiver,
-    },
+    source::{Intake, Origin, file::TailError, follow::Follower, stdin, webhook::Receiver},
     status::Counters,
     tls::TlsError,
 };

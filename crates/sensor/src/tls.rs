@@ -117,18 +117,27 @@ impl Credentials {
         let source = self.source.name.as_str();
         match server(&self.source) {
             Ok(server) => current.acceptor = server.into(),
-            Err(error) => tracing::error!(source, %error, "the new certificates are not taken; the old ones stay in use"),
+            Err(error) => {
+                tracing::error!(source, %error, "the new certificates are not taken; the old ones stay in use");
+            }
         }
         match token(&self.source) {
             Ok(token) => current.token = token,
-            Err(error) => tracing::error!(source, %error, "the new token is not taken; the old one stays in use"),
+            Err(error) => {
+                tracing::error!(source, %error, "the new token is not taken; the old one stays in use");
+            }
         }
         tracing::info!(source, "read certificates and token anew");
     }
 }
 
 fn look(source: &WebhookSource) -> Vec<Option<Look>> {
-    let files = [Some(&source.cert_file), Some(&source.key_file), source.token_file.as_ref(), source.client_ca_file.as_ref()];
+    let files = [
+        Some(&source.cert_file),
+        Some(&source.key_file),
+        source.token_file.as_ref(),
+        source.client_ca_file.as_ref(),
+    ];
     let look = |path: &PathBuf| {
         let meta = std::fs::metadata(path).ok()?;
         Some((meta.modified().ok(), meta.len(), meta.ino()))

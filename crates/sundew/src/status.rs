@@ -135,7 +135,9 @@ pub(crate) fn redeliver(args: &args::Redeliver) -> Result<Exit> {
     let which = args.id.map_or(Revive::All, Revive::One);
     let revived = store.revive(which, jiff::Timestamp::now())?;
     if let (Some(number), 0) = (args.id, revived) {
-        bail!("no message that was given up has the number {number}; `sundew status` lists them with their numbers");
+        bail!(
+            "no message that was given up has the number {number}; `sundew status` lists them with their numbers"
+        );
     }
     let messages = counted(revived as u64, "message");
     writeln!(

@@ -54,8 +54,8 @@ pub(super) mod avx2 {
     //! Registers of 32 bytes.
 
     use std::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set1_epi8,
+        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
+        _mm256_or_si256, _mm256_set1_epi8,
     };
 
     use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
@@ -116,13 +116,17 @@ pub(super) mod avx2 {
 pub(super) mod avx512 {
     //! One register of 64 bytes, and comparisons that give masks at once.
 
-    use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_or_si512, _mm512_set1_epi8};
+    use std::arch::x86_64::{
+        __m512i, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_or_si512, _mm512_set1_epi8,
+    };
 
     use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
 
     /// Whether this processor has what [`Avx512`] needs.
     pub(in crate::skim) fn available() -> bool {
-        super::avx2::available() && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+        super::avx2::available()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
     }
 
     /// To be used only from a function compiled for AVX-512, after [`available`] said yes.
@@ -136,7 +140,8 @@ pub(super) mod avx512 {
             unsafe {
                 let bytes = _mm512_loadu_si512(window.as_ptr().cast::<__m512i>());
                 let next = _mm512_loadu_si512(window.as_ptr().add(1).cast::<__m512i>());
-                let is = |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
+                let is =
+                    |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
                 let brace = _mm512_or_si512(next, _mm512_set1_epi8(BRACKET_TO_BRACE));
                 Masks {
                     value_end: is(bytes, b'"') & (is(next, b',') | is(brace, b'}')),

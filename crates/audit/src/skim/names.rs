@@ -67,7 +67,9 @@ impl Names {
     fn may_end_at(&self, chunk: &[u8], at: usize) -> bool {
         let word = at.checked_sub(WORD).and_then(|from| chunk.get(from..)?.first_chunk::<WORD>());
         let key = word.map(|word| u64::from_le_bytes(*word) >> self.window_shift);
-        key.is_some_and(|key| MULTIPLIERS.iter().all(|multiplier| self.bit(hash(key, *multiplier, self.hash_shift))))
+        key.is_some_and(|key| {
+            MULTIPLIERS.iter().all(|multiplier| self.bit(hash(key, *multiplier, self.hash_shift)))
+        })
     }
 
     fn bit(&self, bit: usize) -> bool {

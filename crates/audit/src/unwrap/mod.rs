@@ -50,11 +50,11 @@ impl Unwrapper {
 
     /// Calls `each` for everything in `line`, which is one line or one document, line end or not.
     pub fn line(&mut self, line: &[u8], each: &mut dyn FnMut(Item<'_, '_>)) {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
-        if line.is_empty() {
-            return;
-        }
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii_start();
         let json = matches!(line.first(), Some(b'{' | b'['));
+        // A part of a CRI line can end in a space that belongs to it.
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Some(part) = (!json).then(|| cri::parse(line)).flatten() else {
             return bytes(line, each);
         };
@@ -81,6 +81,10 @@ impl Unwrapper {
 /// A line that is no longer partial. Bytes that are no UTF-8 become U+FFFD: Go's encoder does the same, and an event
 /// must not be hidden by one bad byte in a free text.
 fn bytes(line: &[u8], each: &mut dyn FnMut(Item<'_, '_>)) {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return;
+    }
     let text = match simdutf8::basic::from_utf8(line) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(line),

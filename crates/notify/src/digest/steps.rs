@@ -34,7 +34,13 @@ pub(super) fn is_note(step: &Step) -> bool {
 }
 
 fn note(request: &Request) -> String {
-    clean(&format!("(the API server noted a use of the token in Secret {}/{})", request.namespace, request.name), VALUE)
+    clean(
+        &format!(
+            "(the API server noted a use of the token in Secret {}/{})",
+            request.namespace, request.name
+        ),
+        VALUE,
+    )
 }
 
 fn asked(request: &Request) -> String {

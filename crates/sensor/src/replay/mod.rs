@@ -330,6 +330,11 @@ impl<'f> Feed<'f> {
                     said.failure = Some(error);
                     said.number = self.number;
                     self.number += 1;
+                    if self.reader.is_some() && !self.finished {
+                        // Parts of a line whose end is lost still count.
+                        self.finished = true;
+                        return Some(Kind::End);
+                    }
                     self.leave();
                     return None;
                 }

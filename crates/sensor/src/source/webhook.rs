@@ -34,7 +34,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Batch, Intake, Origin, Payload};
-use crate::{config::WebhookSource, patience::Patience, pipeline::Input, tls::{Credentials, TlsError}};
+use crate::{
+    config::WebhookSource,
+    patience::Patience,
+    pipeline::Input,
+    tls::{Credentials, TlsError},
+};
 
 /// How many bytes of bodies are in memory at a time.
 const MAX_HELD: usize = 64 << 20;

@@ -198,8 +198,11 @@ impl Site {
     pub fn certificates(&self) {
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, format!("authority of {}", self.path("").display()));
-        let authority = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, format!("authority of {}", self.path("").display()));
+        let authority =
+            rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
         let issue = |usage| {
             let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
             params.extended_key_usages.push(usage);
@@ -293,7 +296,10 @@ impl Seen {
     /// The messages that were taken.
     pub fn taken(&self) -> Vec<Message> {
         let all = self.0.lock().unwrap();
-        all.iter().filter(|(_, answer)| *answer == Answer::Taken).map(|(message, _)| message.clone()).collect()
+        all.iter()
+            .filter(|(_, answer)| *answer == Answer::Taken)
+            .map(|(message, _)| message.clone())
+            .collect()
     }
 
     pub fn attempts(&self) -> usize {

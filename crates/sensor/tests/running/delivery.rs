@@ -1,10 +1,11 @@
 //! Who is told, when and how often: sinks that fail, hang or refuse, updates, severities.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use sundew_detect::{Change, Severity};
-use sundew_notify::Backoff;
+use sundew_notify::{Backoff, Message};
 use sundew_sensor::Extras;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
 use crate::common::{
     Answer, FILE_ONLY, FILE_TO_FILE, Probe, Site, assert_no_repeat, extras, keys, secret_read, theft, until,
@@ -29,6 +30,28 @@ async fn a_sink_that_fails_for_long_is_told_once_it_recovers_and_holds_up_nobody
     assert_eq!(keys(&tried.taken()), keys(&told.taken()));
     sensor.stop().await;
     assert_eq!(site.store().outbox_summary().unwrap().iter().map(|s| s.waiting + s.dead).sum::<u64>(), 0);
+}
+
+#[tokio::test]
+async fn a_receiver_that_answers_500_is_posted_to_until_it_answers_200() {
+    let site = Site::new();
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(500))
+        .up_to_n_times(3)
+        .mount(&server)
+        .await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let sinks = format!("sinks: [{{type: webhook, name: hook, url: '{}'}}]", server.uri());
+    let sensor = site.start_with(&format!("{FILE_ONLY}{sinks}"), extras(vec![])).await;
+    site.append(&theft(1, "10.0.0.1"));
+    until("it is delivered", || sensor.counters().delivered.load(Ordering::Relaxed) == 1).await;
+    sensor.stop().await;
+    let posts = server.received_requests().await.unwrap();
+    assert_eq!(posts.len(), 4);
+    let keys: Vec<String> =
+        posts.iter().map(|post| serde_json::from_slice::<Message>(&post.body).unwrap().key()).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]), "the same message each time: {keys:?}");
 }
 
 #[tokio::test]

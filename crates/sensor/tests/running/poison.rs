@@ -28,8 +28,10 @@ async fn a_cut_off_line_that_names_a_decoy_is_an_alert_of_its_own() {
     let cut = line.find("userAgent").unwrap();
     site.append(&format!("{}\n{}", &line[..cut], theft(2, "10.0.0.2")));
     assert_eq!(reasons_once_told(&site, "10.0.0.2").await, ["cut_off"]);
-    let alerts = site.alerts();
-    let broken = alerts.iter().find(|m| m.incident.title.contains("broken")).unwrap();
+    let broken = eventually("the broken line is told", || {
+        site.alerts().into_iter().find(|m| m.incident.title.contains("broken"))
+    })
+    .await;
     assert_eq!(broken.incident.decoys[0].name, "honeypot/backup-sa");
     assert_eq!(broken.change, Change::Opened);
     sensor.stop().await;
@@ -72,12 +74,15 @@ async fn a_line_of_20_megabytes_is_searched_and_does_not_stop_the_next() {
     assert_eq!(reasons_once_told(&site, "10.0.0.1").await, ["too_long"]);
     let kept = site.store().rejects(1).unwrap().remove(0).reject;
     assert_eq!(kept.bytes, line.len() as u64);
-    let alerts = site.alerts();
-    let unreadable: Vec<_> =
-        alerts.iter().filter(|m| m.incident.rules.contains_key("tripwire.unreadable")).collect();
+    let unreadable = || -> Vec<_> {
+        let alerts = site.alerts().into_iter();
+        alerts.filter(|m| m.incident.rules.contains_key("tripwire.unreadable")).collect()
+    };
+    until("the long line is told", || !unreadable().is_empty()).await;
+    sensor.stop().await;
+    let unreadable = unreadable();
     assert_eq!(unreadable.len(), 1, "told once, though it came in pieces");
     assert_eq!(unreadable[0].incident.decoys[0].name, "kube-system/tiller");
-    sensor.stop().await;
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use rusqlite::Connection;
 use sundew_sensor::{Extras, Patience, Sensor};
 use sundew_store::{Opened, Store};
 
-use crate::common::{FILE_ONLY, FILE_TO_FILE, Probe, Site, assert_no_repeat, extras, inventory, theft, until};
+use crate::common::{
+    FILE_ONLY, FILE_TO_FILE, Probe, Site, assert_no_repeat, extras, inventory, theft, until,
+};
 
 /// The site's store, opened so that it hardly waits for a lock.
 fn impatient_store(site: &Site) -> (Store, Opened) {
@@ -19,7 +21,9 @@ async fn a_full_disk_loses_nothing_and_alerts_leave_once_there_is_room() {
     let store = impatient_store(&site);
     let other = Connection::open(site.path("sundew.db")).unwrap();
     other.busy_timeout(Duration::from_secs(5)).unwrap();
-    other.execute_batch("CREATE TABLE junk (body BLOB); INSERT INTO junk VALUES (zeroblob(4000000));").unwrap();
+    other
+        .execute_batch("CREATE TABLE junk (body BLOB); INSERT INTO junk VALUES (zeroblob(4000000));")
+        .unwrap();
     store.0.limit_size(1).unwrap();
     let (sink, told) = Probe::taking("probe");
     let sensor = site.start_with(FILE_ONLY, Extras { store: Some(store), ..extras(vec![sink]) }).await;
@@ -85,7 +89,8 @@ async fn a_damaged_store_is_kept_aside_and_a_new_one_begun() {
     assert_eq!(sensor.opened, Opened::Fresh);
     until("it is told", || site.alerts().len() == 1).await;
     sensor.stop().await;
-    std::fs::write(site.path("sundew.db"), "this was a database once, and now it is not\n".repeat(500)).unwrap();
+    std::fs::write(site.path("sundew.db"), "this was a database once, and now it is not\n".repeat(500))
+        .unwrap();
     let sensor = site.start(FILE_TO_FILE).await;
     let Opened::StartedAnew { kept_aside, .. } = &sensor.opened else { panic!("{:?}", sensor.opened) };
     assert!(std::fs::read_to_string(kept_aside).unwrap().starts_with("this was a database once"));

@@ -17,8 +17,7 @@ use crate::common::{
     Probe, Seen, Site, TOKEN, event_list, extras, impatient, inventory, secret_read, theft, theft_at, until,
 };
 
-const SOURCE: &str =
-    "type: webhook, name: hook, listen: '127.0.0.1:0', certFile: cert.pem, keyFile: key.pem, maxBody: 1048576";
+const SOURCE: &str = "type: webhook, name: hook, listen: '127.0.0.1:0', certFile: cert.pem, keyFile: key.pem, maxBody: 1048576";
 
 /// A running receiver and those who are told.
 struct Post {
@@ -249,7 +248,10 @@ async fn slow_clients_keep_nobody_from_being_served() {
 
 #[tokio::test]
 async fn a_receiver_with_slow_clients_stops_soon() {
-    let post = Post::with("tokenFile: token", Patience { farewell: Duration::from_millis(50), ..Patience::default() });
+    let post = Post::with(
+        "tokenFile: token",
+        Patience { farewell: Duration::from_millis(50), ..Patience::default() },
+    );
     let post = post.await;
     let _silent = TcpStream::connect(post.at).await.unwrap();
     let _idle = post.by_hand().await;
@@ -294,7 +296,11 @@ async fn a_body_that_is_no_batch_is_put_aside_and_answered_200() {
     let mut cut = event_list(&theft(1, "10.0.0.1"));
     cut.truncate(cut.find("userAgent").unwrap());
     for body in ["no JSON at all", "{\"kind\":\"Pod\"}", "[1, 2", &cut] {
-        assert_eq!(post.post(body.to_owned()).await.status(), StatusCode::OK, "sending it again mends nothing");
+        assert_eq!(
+            post.post(body.to_owned()).await.status(),
+            StatusCode::OK,
+            "sending it again mends nothing"
+        );
     }
     let kept = post.site.store().rejects(10).unwrap();
     let reasons: Vec<&str> = kept.iter().map(|kept| kept.reject.reason.as_str()).collect();
@@ -389,7 +395,8 @@ async fn a_certificate_and_a_token_that_are_renewed_hold_without_a_restart() {
     let other = "fedcba9876543210fedcba9876543210";
     std::fs::write(post.site.path("token"), format!("{other}\n")).unwrap();
     let request = post.client().post(post.url()).header(header::CONTENT_TYPE, "application/json");
-    let answer = request.bearer_auth(other).body(event_list(&secret_read(3, "10.0.0.3"))).send().await.unwrap();
+    let answer =
+        request.bearer_auth(other).body(event_list(&secret_read(3, "10.0.0.3"))).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "the client trusts the new authority alone");
     assert_eq!(post.post(event_list(&theft(4, "10.0.0.1"))).await.status(), StatusCode::UNAUTHORIZED);
     post.end().await;
@@ -406,7 +413,10 @@ async fn what_is_wrong_with_its_files_is_said_at_the_start() {
     };
     std::fs::write(site.path("token"), "short\n").unwrap();
     let why = said().await;
-    assert!(why.starts_with("source `hook`: ") && why.contains("16 characters") && !why.contains("short\n"), "{why}");
+    assert!(
+        why.starts_with("source `hook`: ") && why.contains("16 characters") && !why.contains("short\n"),
+        "{why}"
+    );
     std::fs::remove_file(site.path("token")).unwrap();
     let why = said().await;
     assert!(why.contains("cannot read") && why.contains("/token"), "{why}");
