@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use sundew_decoy::Inventory;
-use sundew_sensor::{Config, Extras, Sensor};
+use sundew_sensor::{Config, Extras, Sensor, config::SourceConfig};
 use sundew_store::Opened;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -52,6 +52,8 @@ async fn watch(args: args::Watch) -> Result<Exit> {
     files.changed();
     let decoys = inventory.decoys.len();
     let sources = config.sources.len();
+    // Standard input ends; a log and a webhook do not.
+    let follows = config.sources.iter().any(|source| !matches!(source, SourceConfig::Stdin(_)));
     // The signals are taken before anything runs, so that none can kill a half-started sensor.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -64,11 +66,15 @@ async fn watch(args: args::Watch) -> Result<Exit> {
     tracing::info!(decoys, sources, version = env!("CARGO_PKG_VERSION"), "watching");
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut by_itself = false;
     loop {
         let asked = tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            () = sensor.ended() => break,
+            () = sensor.ended() => {
+                by_itself = true;
+                break;
+            }
             _ = hangup.recv() => true,
             _ = look.tick() => false,
         };
@@ -78,6 +84,11 @@ async fn watch(args: args::Watch) -> Result<Exit> {
     }
     tracing::info!("stopping: {}", sensor.counters().line());
     sensor.stop().await;
+    if by_itself && follows {
+        bail!(
+            "detection ended by itself, which it should not; what it had not finished is read again at the next start"
+        );
+    }
     Ok(Exit::Clean)
 }
 
