@@ -318,6 +318,22 @@ fn holds_any(value: &Value, wanted: &[&str]) -> bool {
 }
 
 #[test]
+fn spaces_behind_a_name_do_not_hide_it() {
+    let name = "system:serviceaccount:honeypot:backup-sa";
+    let names = Names::new([name]);
+    for space in [" ", "\t", "\r", "  "] {
+        let line = format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","user":{{"username":"{name}"{space},"uid":"1"}},"annotations":{{"a":"b"}}}}"#
+        );
+        let mut looked = [0; 3];
+        skim::skim(&names, line.as_bytes(), |_| looked[0] += 1);
+        skim::skim_256(&names, line.as_bytes(), |_| looked[1] += 1);
+        skim::skim_portable(&names, line.as_bytes(), |_| looked[2] += 1);
+        assert_eq!(looked, [1; 3], "{line}");
+    }
+}
+
+#[test]
 fn the_skim_passes_what_has_no_name_and_points_at_what_has() {
     let names = Names::new(["system:serviceaccount:honeypot:backup-sa", "backup-sa-token", "tiller"]);
     for name in common::RECORDINGS {

@@ -6,7 +6,7 @@ pub(super) const BLOCK: usize = 64;
 /// Where the shaping bytes stand in a block: bit `i` for byte `i`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Masks {
-    /// A quote before `,`, `}` or `]`: where JSON has no spaces, every string that is a value ends so.
+    /// A quote before `,`, `}`, `]` or white space: every string that is a value ends so.
     pub(super) value_end: u64,
     /// A backslash before `u`.
     pub(super) escape: u64,
@@ -33,7 +33,7 @@ impl Blocks for Portable {
         for (i, pair) in window.windows(2).enumerate() {
             let bit = 1 << i;
             match pair {
-                [b'"', b',' | b'}' | b']'] => masks.value_end |= bit,
+                [b'"', b',' | b'}' | b']' | 0..=b' '] => masks.value_end |= bit,
                 [b'\\', b'u'] => masks.escape |= bit,
                 [b'\n', _] => masks.newline |= bit,
                 [b'{', _] => masks.open |= bit,
@@ -54,8 +54,8 @@ pub(super) mod avx2 {
     //! Registers of 32 bytes.
 
     use std::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
-        _mm256_or_si256, _mm256_set1_epi8,
+        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
+        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
     };
 
     use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
@@ -85,10 +85,9 @@ pub(super) mod avx2 {
             let next = _mm256_loadu_si256(at.add(1).cast::<__m256i>());
             let is = |bytes, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
             let bits = |mask| _mm256_movemask_epi8(mask).cast_unsigned();
-            let ending = _mm256_or_si256(
-                is(next, b','),
-                is(_mm256_or_si256(next, _mm256_set1_epi8(BRACKET_TO_BRACE)), b'}'),
-            );
+            let brace = is(_mm256_or_si256(next, _mm256_set1_epi8(BRACKET_TO_BRACE)), b'}');
+            let space = _mm256_cmpeq_epi8(_mm256_min_epu8(next, _mm256_set1_epi8(b' '.cast_signed())), next);
+            let ending = _mm256_or_si256(_mm256_or_si256(is(next, b','), brace), space);
             [
                 bits(_mm256_and_si256(is(bytes, b'"'), ending)),
                 bits(_mm256_and_si256(is(bytes, b'\\'), is(next, b'u'))),
@@ -117,7 +116,8 @@ pub(super) mod avx512 {
     //! One register of 64 bytes, and comparisons that give masks at once.
 
     use std::arch::x86_64::{
-        __m512i, _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_or_si512, _mm512_set1_epi8,
+        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_or_si512,
+        _mm512_set1_epi8,
     };
 
     use super::{BLOCK, BRACKET_TO_BRACE, Blocks, Masks};
@@ -143,8 +143,9 @@ pub(super) mod avx512 {
                 let is =
                     |bytes, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte.cast_signed()));
                 let brace = _mm512_or_si512(next, _mm512_set1_epi8(BRACKET_TO_BRACE));
+                let space = _mm512_cmple_epu8_mask(next, _mm512_set1_epi8(b' '.cast_signed()));
                 Masks {
-                    value_end: is(bytes, b'"') & (is(next, b',') | is(brace, b'}')),
+                    value_end: is(bytes, b'"') & (is(next, b',') | is(brace, b'}') | space),
                     escape: is(bytes, b'\\') & is(next, b'u'),
                     newline: is(bytes, b'\n'),
                     open: is(bytes, b'{'),
