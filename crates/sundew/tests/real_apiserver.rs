@@ -294,9 +294,11 @@ async fn every_touch_of_a_decoy_is_told_by_its_own_rule() {
     let patch =
         admin.patch(secret).header("Content-Type", "application/merge-patch+json").body(label.to_string());
     assert_eq!(status("tombstone", patch.send().await.unwrap()), 200);
-    // The API server sees the label a moment later.
+    // The API server sees the label a moment later, and until then lets the token in: each time is a use.
     let deadline = Instant::now() + common::PATIENCE;
+    let mut let_in = 0;
     while thief.get(plane.url("/version")).bearer_auth(&unused).send().await.unwrap().status() != 401 {
+        let_in += 1;
         assert!(Instant::now() < deadline, "the tombstone has no effect");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -325,7 +327,7 @@ async fn every_touch_of_a_decoy_is_told_by_its_own_rule() {
         ("role_bound", 1),
         ("token_checked", 1),
         ("token_last_used", 1),
-        ("token_used", 1),
+        ("token_used", 1 + let_in),
         ("account_changed", 2),
         ("token_secret_made", 0),
     ] {
