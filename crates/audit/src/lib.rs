@@ -16,11 +16,13 @@ mod list;
 pub mod parse;
 pub mod plain;
 pub mod reject;
+pub mod severity;
 pub mod skim;
 pub mod text;
 pub mod unwrap;
 
 pub use event::{Details, Event, ObjectRef, Status, User};
 pub use reject::{Reason, Reject};
+pub use severity::Severity;
 pub use text::Text;
 pub use unwrap::{Item, Unwrapper};

@@ -1,0 +1,116 @@
+//! What makes a pod more than a pod: ways from a container to its node.
+
+use crate::{
+    Severity,
+    model::{PodSpec, VolumeKind, Workload},
+};
+
+/// Something in a pod's specification that weakens the wall between it and its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weakness {
+    /// A stable name, as `privileged`.
+    pub id: &'static str,
+    /// What it is, as `container agent is privileged`.
+    pub what: String,
+    /// How bad it is by itself.
+    pub severity: Severity,
+    /// Whether a process in the pod takes the node by it.
+    pub takes_node: bool,
+}
+
+/// Capabilities with which a process leaves its container (capabilities(7)).
+const ESCAPING: [&str; 6] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"];
+/// Capabilities that are more than a workload ordinarily needs.
+const STRONG: [&str; 7] = ["SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "SYS_CHROOT", "SYSLOG", "SYS_BOOT"];
+/// Paths of a node whose content is the node: who writes there runs there, and who reads some has its credentials.
+const NODE_PATHS: [&str; 13] = [
+    "/etc",
+    "/root",
+    "/home",
+    "/proc",
+    "/dev",
+    "/boot",
+    "/usr",
+    "/opt/cni",
+    "/run/containerd",
+    "/var/lib/kubelet",
+    "/var/lib/etcd",
+    "/var/lib/rancher",
+    "/var/lib/docker",
+];
+/// Sockets of container runtimes: a container that reaches one starts any other.
+const SOCKETS: [&str; 4] = ["docker.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock"];
+
+/// Everything in a pod that weakens the wall to its node.
+pub fn weaknesses(workload: &Workload) -> Vec<Weakness> {
+    let spec = &workload.spec;
+    let mut found = Vec::new();
+    let mut tell = |id, what: String, severity, takes_node| found.push(Weakness { id, what, severity, takes_node });
+    let traces = spec.containers.iter().any(|c| c.capabilities.iter().any(|cap| bare(cap) == "SYS_PTRACE"));
+    if spec.host_pid {
+        tell("host-pid", "sees the node's processes (hostPID)".into(), Severity::Medium, traces);
+    }
+    if spec.host_network {
+        tell("host-network", "has the node's network (hostNetwork)".into(), Severity::Medium, false);
+    }
+    if spec.host_ipc {
+        tell("host-ipc", "shares the node's memory segments (hostIPC)".into(), Severity::Medium, false);
+    }
+    for container in &spec.containers {
+        let name = &container.name;
+        if container.privileged {
+            tell("privileged", format!("container {name} is privileged"), Severity::High, true);
+        }
+        for capability in &container.capabilities {
+            let of = bare(capability);
+            if ESCAPING.contains(&of) {
+                tell("capability", format!("container {name} has the capability {of}"), Severity::High, true);
+            } else if STRONG.contains(&of) {
+                tell("capability", format!("container {name} has the capability {of}"), Severity::Low, false);
+            }
+        }
+        if let [port, ..] = container.host_ports[..] {
+            tell("host-port", format!("container {name} opens port {port} of the node"), Severity::Low, false);
+        }
+        let user = container.run_as_user.or(spec.run_as_user);
+        let not_root = container.run_as_non_root.or(spec.run_as_non_root).unwrap_or(false);
+        if user == Some(0) {
+            tell("root", format!("container {name} runs as root"), Severity::Low, false);
+        } else if user.is_none() && !not_root {
+            tell("root", format!("container {name} may run as root"), Severity::Info, false);
+        }
+    }
+    host_paths(spec, &mut tell);
+    found
+}
+
+fn host_paths(spec: &PodSpec, tell: &mut impl FnMut(&'static str, String, Severity, bool)) {
+    for volume in &spec.volumes {
+        let VolumeKind::HostPath(host) = &volume.kind else { continue };
+        let mounts = spec.containers.iter().flat_map(|c| &c.mounts).filter(|m| m.volume == volume.name);
+        let writes = mounts.clone().any(|mount| !mount.read_only);
+        let is_used = mounts.count() > 0;
+        let path = &*host.path;
+        let how = if writes { "writes" } else { "reads" };
+        let what = format!("{how} {path} of the node (hostPath)");
+        let within = |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+        let whole = path == "/" || path == "/var" || path == "/var/lib" || path == "/run" || path == "/var/run";
+        if !is_used {
+            continue;
+        } else if SOCKETS.iter().any(|socket| path.ends_with(socket)) {
+            tell("runtime-socket", format!("reaches the container runtime ({path})"), Severity::High, true);
+        } else if whole || path == "/etc/kubernetes" || within("/var/lib/kubelet") && path.ends_with("/pki") {
+            tell("host-path", what, Severity::High, true);
+        } else if NODE_PATHS.iter().any(|root| within(root)) {
+            let severity = if writes { Severity::High } else { Severity::Medium };
+            tell("host-path", what, severity, writes);
+        } else {
+            tell("host-path", what, if writes { Severity::Medium } else { Severity::Low }, false);
+        }
+    }
+}
+
+/// Manifests write capabilities with and without `CAP_`.
+fn bare(capability: &str) -> &str {
+    capability.strip_prefix("CAP_").unwrap_or(capability)
+}

@@ -1,0 +1,192 @@
+//! The model: the objects of one cluster, as far as they decide what an identity could do.
+
+mod rbac;
+mod version;
+mod workload;
+
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+pub use rbac::{Binding, Role, RoleRef, Rule, Selector, Subject};
+pub use version::Version;
+pub use workload::{
+    Container, ContainerRole, HostPath, Mount, Owner, PodSpec, SecretUse, Token, Volume, VolumeKind,
+    Workload, WorkloadKind,
+};
+
+/// A text that many objects share, such as a namespace's name.
+pub type Str = Arc<str>;
+
+/// Where an object was described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Place {
+    /// Which of [`Cluster::files`].
+    pub file: u32,
+    /// The line of the object's name, from 1; 0 where it is not known, as for what a server answered.
+    pub line: u32,
+}
+
+/// What every object has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// `metadata.name`.
+    pub name: Str,
+    /// `metadata.namespace`; empty for what belongs to the cluster as a whole.
+    pub namespace: Str,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Timestamp>,
+    /// Where it was described.
+    pub place: Place,
+}
+
+impl fmt::Display for Meta {
+    /// `NAMESPACE/NAME`, or `NAME` alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// A ServiceAccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name and namespace.
+    pub meta: Meta,
+    /// `automountServiceAccountToken`; Kubernetes mounts a token where nothing is said.
+    pub automount: Option<bool>,
+    /// The Secrets listed in it, which are where old clusters keep its long-lived tokens.
+    pub secrets: Vec<Str>,
+    /// The identity that a cloud gives to whoever holds its token, from the annotations of EKS, GKE and AKS.
+    pub cloud: Option<Str>,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub meta: Meta,
+    /// Whether its labels say that the control plane runs on it.
+    pub control_plane: bool,
+    /// The kubelet's version.
+    pub version: Option<Version>,
+}
+
+/// How much a namespace's Pod Security lets a pod do (`pod-security.kubernetes.io/enforce`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum PodSecurity {
+    /// Everything: also where the namespace has no label.
+    #[default]
+    Privileged,
+    /// No host namespaces, no privileged containers, no hostPath.
+    Baseline,
+    /// As `Baseline`, and no root.
+    Restricted,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name.
+    pub meta: Meta,
+    /// What Pod Security enforces there.
+    pub enforces: PodSecurity,
+}
+
+/// A Secret's description. Its values are never kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name and namespace.
+    pub meta: Meta,
+    /// `type`, such as `Opaque`; empty where it is not known.
+    pub kind: Str,
+    /// The account whose long-lived token it holds (annotation `kubernetes.io/service-account.name`).
+    pub account: Option<Str>,
+    /// The day its token was last used (label `kubernetes.io/legacy-token-last-used`), as it is written there.
+    pub last_used: Option<Str>,
+    /// The day its token was declared invalid (label `kubernetes.io/legacy-token-invalid-since`).
+    pub invalid_since: Option<Str>,
+}
+
+impl Secret {
+    /// The type of a Secret that holds a long-lived token of an account.
+    pub const TOKEN: &'static str = "kubernetes.io/service-account-token";
+
+    /// Whether it holds a long-lived token of an account.
+    pub fn is_token(&self) -> bool {
+        &*self.kind == Self::TOKEN || (self.kind.is_empty() && self.account.is_some())
+    }
+}
+
+/// What stands at the door for objects that are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Its name.
+    pub meta: Meta,
+    /// Its kind, such as `ValidatingWebhookConfiguration`.
+    pub kind: Str,
+    /// Whether any part of it looks at pods, as far as that is written in it.
+    pub sees_pods: bool,
+}
+
+/// A kind of object that was asked for and could not be read. What it would have said is not taken as safe.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Absent {
+    /// The resource, such as `secrets`.
+    pub resource: Str,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Something odd in what was read, which did not stop the reading.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Notice {
+    /// Where.
+    pub place: Place,
+    /// What, in words.
+    pub what: String,
+}
+
+/// The objects of one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Cluster {
+    /// The files or lists that the objects were described in.
+    pub files: Vec<String>,
+    /// The API server's version, where it is known.
+    pub version: Option<Version>,
+    /// Roles and ClusterRoles.
+    pub roles: Vec<Role>,
+    /// RoleBindings and ClusterRoleBindings.
+    pub bindings: Vec<Binding>,
+    /// ServiceAccounts.
+    pub accounts: Vec<Account>,
+    /// Pods, and the templates that others make pods from.
+    pub workloads: Vec<Workload>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// Namespaces.
+    pub namespaces: Vec<Namespace>,
+    /// Secrets, without their values.
+    pub secrets: Vec<Secret>,
+    /// Webhooks and admission policies.
+    pub admission: Vec<Admission>,
+    /// What could not be read.
+    pub absent: Vec<Absent>,
+    /// What was odd.
+    pub notices: Vec<Notice>,
+}
+
+impl Cluster {
+    /// Whether objects of `resource` (as `secrets`) could not be read, so that nothing follows from there being none.
+    pub fn lacks(&self, resource: &str) -> bool {
+        self.absent.iter().any(|absent| &*absent.resource == resource)
+    }
+
+    /// `FILE:LINE` of an object.
+    pub fn place(&self, place: Place) -> String {
+        let file = self.files.get(place.file as usize).map_or("", String::as_str);
+        if place.line == 0 { file.to_owned() } else { format!("{file}:{}", place.line) }
+    }
+}
