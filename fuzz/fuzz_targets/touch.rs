@@ -20,8 +20,7 @@ decoys:
 namespaces: [{name: vault}]
 ";
 
-static TRIPWIRE: LazyLock<Tripwire> =
-    LazyLock::new(|| Tripwire::new(&Inventory::read(INVENTORY).unwrap(), Vec::new()));
+static TRIPWIRE: LazyLock<Tripwire> = LazyLock::new(|| Tripwire::new(&Inventory::read(INVENTORY).unwrap()));
 
 fuzz_target!(|chunk: &[u8]| {
     let mut seen = Vec::new();

@@ -29,7 +29,7 @@ fn tripwire(count: usize) -> Tripwire {
     let decoys: String = (0..count).map(decoy).collect();
     let inventory =
         Inventory::read(&format!("version: 1\ndecoys:\n{decoys}")).expect("the inventory is sound");
-    Tripwire::new(&inventory, Vec::new())
+    Tripwire::new(&inventory)
 }
 
 fn judge(c: &mut Criterion) {

@@ -3,6 +3,8 @@
 //! They are told apart by a nonce in the user agent that only the store knows, for a short time. A constant would be
 //! the first thing that an intruder sends.
 
+use std::{fmt, str::FromStr};
+
 use jiff::Timestamp;
 
 use crate::{
@@ -13,25 +15,69 @@ use crate::{
 /// Why a decoy is touched on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The decoy is being made: nothing to tell.
+    /// Sundew itself makes or changes the decoy: nothing to tell.
     Planting,
     /// The alarm is tried out: told, and marked.
     Drill,
 }
 
-/// A rehearsed touch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Purpose {
+    /// The word used in the store and in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planting => "planting",
+            Self::Drill => "drill",
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "planting" => Ok(Self::Planting),
+            "drill" => Ok(Self::Drill),
+            other => Err(format!("`{other}` is no purpose of a rehearsal; use planting or drill")),
+        }
+    }
+}
+
+/// A touch that was announced beforehand.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// At least 32 characters that nobody can guess, of letters and digits.
+    /// At least [`Rehearsal::NONCE_LENGTH`] letters and digits that nobody can guess, which the rehearsing client
+    /// carries in its user agent. Secret until used: an intruder who knew them could hide behind them.
     pub nonce: String,
     /// Why.
     pub purpose: Purpose,
     /// The decoy, `NAMESPACE/ACCOUNT`.
     pub decoy: String,
     /// From when on it holds.
-    pub from: Timestamp,
-    /// Until when it holds.
-    pub until: Timestamp,
+    pub not_before: Timestamp,
+    /// Until when it holds, this moment included.
+    pub not_after: Timestamp,
+    /// How many findings it covered so far.
+    pub used: u64,
+}
+
+/// Leaves the nonce out, so that it is in no log.
+impl fmt::Debug for Rehearsal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rehearsal")
+            .field("purpose", &self.purpose)
+            .field("decoy", &self.decoy)
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Rehearsal {
@@ -52,7 +98,7 @@ impl Rehearsal {
             && shown
             && fits
             && finding.decoy.as_ref().is_some_and(|touched| self.is_about(touched))
-            && (self.from..=self.until).contains(&finding.time)
+            && (self.not_before..=self.not_after).contains(&finding.time)
     }
 
     /// The decoy itself, or the bait namespace that it stands in.

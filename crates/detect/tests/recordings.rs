@@ -33,7 +33,7 @@ fn recording(name: &str) -> Vec<u8> {
 }
 
 fn run(name: &str, inventory: &Inventory) -> Run {
-    let tripwire = Tripwire::new(inventory, Vec::new());
+    let tripwire = Tripwire::new(inventory);
     let mut desk = Desk::default();
     let mut run =
         Run { findings: vec![], suppressed: BTreeMap::new(), incidents: Incidents::new(Grouping::default()) };

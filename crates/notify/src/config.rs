@@ -1,4 +1,4 @@
-//! The configuration of sinks, and how a sink is made from it.
+//! The configuration of sinks.
 
 use std::{collections::HashSet, path::PathBuf, time::Duration};
 
@@ -9,12 +9,7 @@ use sundew_detect::Severity;
 use crate::{
     duration,
     error::SinkError,
-    file::FileSink,
     secret::{Env, Secret, SecretSource},
-    sink::Sink,
-    slack::SlackSink,
-    terminal::TerminalSink,
-    webhook::WebhookSink,
 };
 
 /// One sink, told apart by `type`.
@@ -205,28 +200,12 @@ pub fn check_names(configs: &[SinkConfig]) -> Result<(), SinkError> {
 }
 
 // Names become keys of the outbox and labels of metrics.
-fn check_name(name: &str) -> Result<(), SinkError> {
+pub(crate) fn check_name(name: &str) -> Result<(), SinkError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
         return Err(SinkError::Name { name: crate::text::clean(name, 80) });
     }
     Ok(())
-}
-
-/// Makes the sink. Files of secrets are read and `env` is asked (give it `|name| std::env::var(name).ok()`), so
-/// that a mistake shows at the start and not with the first alert. Nothing is sent.
-///
-/// # Errors
-///
-/// Names the sink, the field and what to do.
-pub fn build(config: &SinkConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<Box<dyn Sink>, SinkError> {
-    check_name(config.name())?;
-    Ok(match config {
-        SinkConfig::File(config) => Box::new(FileSink::new(config)?),
-        SinkConfig::Slack(config) => Box::new(SlackSink::new(config, env)?),
-        SinkConfig::Webhook(config) => Box::new(WebhookSink::new(config, env)?),
-        SinkConfig::Terminal(config) => Box::new(TerminalSink::new(config, env)),
-    })
 }
 
 /// A secret that stands in a file or in the environment, given by two fields of which at most one may be set.

@@ -5,6 +5,7 @@
 //! tries once and says what came of it; whoever owns the outbox waits, by [`Backoff`], and tries again.
 
 mod backoff;
+mod build;
 mod config;
 pub mod digest;
 mod duration;
@@ -23,9 +24,9 @@ mod text;
 mod webhook;
 
 pub use backoff::Backoff;
+pub use build::build;
 pub use config::{
-    FileConfig, FileFormat, HeaderConfig, SinkConfig, SlackConfig, TerminalConfig, WebhookConfig, build,
-    check_names,
+    FileConfig, FileFormat, HeaderConfig, SinkConfig, SlackConfig, TerminalConfig, WebhookConfig, check_names,
 };
 pub use error::SinkError;
 pub use message::{Message, SCHEMA};

@@ -106,8 +106,10 @@ pub(crate) fn step_lines(
             Shown::Gap(left_out) => format!("… and {left_out} more …"),
         })
         .collect();
-    if digest.untold > 0 {
-        lines.push(format!("and {} more findings, not listed", digest.untold));
+    match digest.untold {
+        0 => {}
+        1 => lines.push("and 1 more finding, not listed".to_owned()),
+        untold => lines.push(format!("and {untold} more findings, not listed")),
     }
     lines
 }

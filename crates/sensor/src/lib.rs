@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod config;
 mod delivery;
+mod intake;
 mod ledger;
 mod patience;
 mod pipeline;

@@ -17,6 +17,9 @@ pub struct Patience {
     pub write: Duration,
     /// How many connections a webhook source holds at a time; 64. An API server holds one or a few.
     pub connections: usize,
+    /// For a log that was read and is gone to come back, before that is an alert; 30 s. A rotation leaves no log for
+    /// a moment, and an API server that is restarted for some seconds.
+    pub absence: Duration,
     /// For the connections at hand, and for a store that cannot be written, once the sensor is told to stop; 5 s.
     pub farewell: Duration,
     /// For a delivery on its way, once its sink is gone or the sensor is told to stop; 12 s. Sinks give up after 10 s.
@@ -32,6 +35,7 @@ impl Default for Patience {
             place: seconds(5),
             write: seconds(15),
             connections: 64,
+            absence: seconds(30),
             farewell: seconds(5),
             delivery: seconds(12),
         }

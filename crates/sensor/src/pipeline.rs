@@ -12,8 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use sundew_audit::{Event, Item, Unwrapper};
 use sundew_detect::{
-    Change, Desk, Duty, Finding, Grouping, Growth, Incidents, Outcome, Purpose, Rehearsal, Severity,
-    Tripwire,
+    Change, Desk, Duty, Finding, Growth, Incidents, Outcome, Purpose, Rehearsal, Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
@@ -23,8 +22,8 @@ use self::trouble::LongLine;
 use crate::{
     clock::Clock,
     delivery::Office,
+    intake::{Batch, Input, Origin, Payload, SinkWants},
     ledger::Ledger,
-    source::{Batch, Origin, Payload},
     status::Counters,
 };
 
@@ -35,30 +34,6 @@ const POSITION_PATIENCE: Duration = Duration::from_secs(1);
 /// How long closed incidents, rejected input and suppressions are kept, and how often old ones are let go.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
-
-/// What the pipeline is given.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// Something that a source read.
-    Batch(Batch),
-    /// Other decoys from now on.
-    Decoys(Arc<Tripwire>),
-    /// Other sinks from now on.
-    Sinks(Vec<SinkWants>),
-    /// Another grouping from now on.
-    Grouping(Grouping),
-    /// Time has passed.
-    Tick,
-    /// Write what is left, say so, and end.
-    Stop(oneshot::Sender<()>),
-}
-
-/// A sink, and the severity from which on it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SinkWants {
-    pub(crate) name: String,
-    pub(crate) least: Severity,
-}
 
 /// The state between batches.
 pub(crate) struct Pipeline {
@@ -238,8 +213,8 @@ impl Pipeline {
         // A store that cannot be read makes an alert too many, never one too few.
         let announced =
             announced.inspect_err(|error| tracing::error!(%error, "cannot read rehearsals")).ok()?;
-        let covering = announced.into_iter().map(as_detected).find(|rehearsal| rehearsal.covers(finding))?;
-        self.pending.rehearsals_used.push((covering.nonce.clone(), 1));
+        let covering = announced.into_iter().find(|rehearsal| rehearsal.covers(finding))?;
+        self.pending.rehearsals_used.push((covering.nonce, 1));
         Some(covering.purpose)
     }
 
@@ -363,20 +338,6 @@ impl Pipeline {
                 last: count.last,
             });
         }
-    }
-}
-
-/// A rehearsal as the store has it.
-fn as_detected(stored: sundew_store::Rehearsal) -> Rehearsal {
-    Rehearsal {
-        nonce: stored.nonce,
-        purpose: match stored.purpose {
-            sundew_store::Purpose::Planting => Purpose::Planting,
-            sundew_store::Purpose::Drill => Purpose::Drill,
-        },
-        decoy: stored.decoy,
-        from: stored.not_before,
-        until: stored.not_after,
     }
 }
 

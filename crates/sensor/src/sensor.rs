@@ -14,10 +14,11 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, SourceConfig},
     delivery::{Couriers, Office},
+    intake::{Input, Intake, Origin, SinkWants},
     ledger::Ledger,
     patience::Patience,
-    pipeline::{Input, Pipeline, SinkWants},
-    source::{Intake, Origin, file::TailError, follow::Follower, stdin, webhook::Receiver},
+    pipeline::Pipeline,
+    source::{file::TailError, follow::Follower, stdin, webhook::Receiver},
     status::Counters,
     tls::TlsError,
 };
@@ -136,7 +137,7 @@ impl Sensor {
         };
         warn_of_orphans(&office.ledger, &sinks).await?;
         let incidents = Incidents::new(config.incidents.grouping());
-        let tripwire = Arc::new(Tripwire::new(inventory, Vec::new()));
+        let tripwire = Arc::new(Tripwire::new(inventory));
         let pipeline = Pipeline::new(tripwire, incidents, wants(&sinks), &office, open);
         let (intake, inputs) = mpsc::channel(INTAKE);
         let pipeline = std::thread::spawn(move || pipeline.run(inputs));
@@ -182,7 +183,7 @@ impl Sensor {
     /// Where they are of clusters that nothing watches; the old ones stay.
     pub async fn set_inventory(&self, inventory: &Inventory) -> Result<(), SensorError> {
         check_clusters(&self.config, inventory)?;
-        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory, Vec::new())))).await;
+        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
         Ok(())
     }
 
@@ -202,7 +203,7 @@ impl Sensor {
         check_clusters(&config, inventory)?;
         let sinks = sinks(&config, &self.extra_sinks)?;
         warn_of_orphans(&self.office.ledger, &sinks).await?;
-        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory, Vec::new())))).await;
+        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
         self.tell(Input::Sinks(wants(&sinks))).await;
         self.tell(Input::Grouping(config.incidents.grouping())).await;
         self.office.give_up_after = config.incidents.give_up_after;
@@ -332,7 +333,7 @@ impl Sensor {
                 let key = origin.clone();
                 let position =
                     self.office.ledger.with(move |store| store.position(&key.cluster, &key.source)).await?;
-                Follower::start(file, origin, position, intake)
+                Follower::start(file, origin, position, intake, self.patience.absence)
                     .map(Running::File)
                     .map_err(|source| SensorError::Tail { name, source })
             }

@@ -22,7 +22,7 @@ const RECORDINGS: [&str; 3] = ["quiet", "theft", "five"];
 
 /// Everything that is told, in order, and the summary.
 fn replay_by(reading: Reading, threads: usize, paths: &[PathBuf]) -> (Vec<Outcome>, Summary) {
-    let tripwire = Tripwire::new(&inventory(), Vec::new());
+    let tripwire = Tripwire::new(&inventory());
     let progress = AtomicU64::new(0);
     let replay = Replay { tripwire: &tripwire, cluster: "default", threads, reading, progress: &progress };
     let mut outcomes = Vec::new();
@@ -179,7 +179,7 @@ fn a_file_that_cannot_be_read_is_reported_and_the_next_is_read() {
     let here = write(&folder, "here.log", theft(1, "10.0.0.1"));
     let inputs = Input::expand(&[gone.clone(), here]).unwrap();
     fs::remove_file(&gone).unwrap();
-    let tripwire = Tripwire::new(&inventory(), Vec::new());
+    let tripwire = Tripwire::new(&inventory());
     let progress = AtomicU64::new(0);
     let replay = Replay {
         tripwire: &tripwire,
@@ -317,7 +317,7 @@ fn a_part_whose_rest_never_came_still_counts_also_where_the_archive_breaks_off()
 
 #[test]
 fn nobody_is_told_more_than_they_want_to_know() {
-    let tripwire = Tripwire::new(&inventory(), Vec::new());
+    let tripwire = Tripwire::new(&inventory());
     let progress = AtomicU64::new(0);
     for threads in [1, 4] {
         let replay = Replay {

@@ -1,9 +1,11 @@
 //! Writing a [`Commit`]: everything in it, or nothing.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
-use crate::{Commit, Position, Reject, Store, StoreError, StoredIncident, Suppressed, outbox};
+use crate::{
+    Commit, Position, Reject, Store, StoreError, StoredIncident, Suppressed, outbox,
+    write::{integer, json, micros},
+};
 
 /// How much of a reject is kept, in bytes.
 const SAMPLE: usize = 4096;
@@ -23,13 +25,7 @@ impl Store {
         if change.is_empty() {
             return Ok(());
         }
-        let path = &self.path;
-        let failed = |error| StoreError::from_sqlite(path, "commit", error);
-        // Immediate: to be refused at the start, not in the middle, where another connection is writing.
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        write(&transaction, change).map_err(failed)?;
-        transaction.commit().map_err(failed)
+        self.transact("commit", |connection| write(connection, change))
     }
 }
 
@@ -152,18 +148,4 @@ fn write_suppressed(connection: &Connection, suppressed: &Suppressed) -> rusqlit
             micros(suppressed.last),
         ])?;
     Ok(())
-}
-
-/// As text for a row; an error here is the value's own, such as a map with keys that are no strings.
-pub(crate) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
-
-pub(crate) fn micros(time: Timestamp) -> i64 {
-    time.as_microsecond()
-}
-
-/// SQLite's integers end at 2⁶³−1; a count never gets there.
-pub(crate) fn integer(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

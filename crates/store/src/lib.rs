@@ -15,6 +15,7 @@ mod rehearsal;
 mod retain;
 mod schema;
 mod types;
+mod write;
 
 use std::{
     fs::File,
@@ -23,7 +24,6 @@ use std::{
 
 pub use error::StoreError;
 pub use open::Opened;
-pub use rehearsal::{Purpose, Rehearsal};
 pub use retain::Forgotten;
 pub use types::{
     Commit, DeadLetter, Delivery, OutboxSummary, Outgoing, Owed, Position, Reject, RejectCount, Revive,

@@ -5,13 +5,13 @@
 //! arrived in between stays owed.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use sundew_detect::Change;
 
 use crate::{
     DeadLetter, Delivery, OutboxSummary, Outgoing, Owed, Revive, Settled, Store, StoreError,
-    commit::{json, micros},
     read::{self, count, opt_time, time},
+    write::{json, micros},
 };
 
 /// Longest error text kept with a message, in characters.
@@ -269,21 +269,6 @@ impl Store {
             settle(connection, &message)?;
             Ok(if message.revision > revision { Settled::NewerWaits } else { Settled::Done })
         })
-    }
-
-    pub(crate) fn transact<T>(
-        &mut self,
-        doing: &str,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        let path = &self.path;
-        let failed = |error| StoreError::from_sqlite(path, doing, error);
-        // Immediate: to be refused at the start, not in the middle, where another connection is writing.
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let done = work(&transaction).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(done)
     }
 }
 

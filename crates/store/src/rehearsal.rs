@@ -1,79 +1,14 @@
 //! Rehearsals: uses of a decoy that were announced beforehand, each under a nonce that only the store knows.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use rusqlite::{Row, params};
+use sundew_detect::Rehearsal;
 
 use crate::{
     Store, StoreError,
-    commit::micros,
     read::{self, count, time},
+    write::{integer, micros},
 };
-
-/// What a rehearsal is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Sundew itself makes or changes the decoy: no alert.
-    Planting,
-    /// A drill: an alert that says it is one.
-    Drill,
-}
-
-impl Purpose {
-    /// The word used in the store and in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planting => "planting",
-            Self::Drill => "drill",
-        }
-    }
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-fn purpose_of(word: &str) -> Result<Purpose, String> {
-    match word {
-        "planting" => Ok(Purpose::Planting),
-        "drill" => Ok(Purpose::Drill),
-        other => Err(format!("`{other}` is no purpose of a rehearsal")),
-    }
-}
-
-/// An announced use of a decoy.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Rehearsal {
-    /// A random string that the rehearsing client carries. Secret until used: an intruder who knew it could hide
-    /// behind it.
-    pub nonce: String,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// The decoy, as the inventory names it.
-    pub decoy: String,
-    /// From when it is valid.
-    pub not_before: Timestamp,
-    /// Until when it is valid, this moment included.
-    pub not_after: Timestamp,
-    /// How many events carried the nonce so far; see [`Commit::rehearsals_used`](crate::Commit::rehearsals_used).
-    pub used: u64,
-}
-
-/// Leaves the nonce out, so that it is in no log.
-impl fmt::Debug for Rehearsal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rehearsal")
-            .field("purpose", &self.purpose)
-            .field("decoy", &self.decoy)
-            .field("not_before", &self.not_before)
-            .field("not_after", &self.not_after)
-            .field("used", &self.used)
-            .finish_non_exhaustive()
-    }
-}
 
 impl Store {
     /// Announces a rehearsal; `used` is written as given. False where the nonce is taken, and nothing is written.
@@ -95,7 +30,7 @@ impl Store {
                     rehearsal.decoy,
                     micros(rehearsal.not_before),
                     micros(rehearsal.not_after),
-                    crate::commit::integer(rehearsal.used),
+                    integer(rehearsal.used),
                 ])
             })
             .map_err(self.failed_to("announce a rehearsal"))?;
@@ -140,7 +75,7 @@ impl Store {
 fn rehearsal(row: &Row<'_>) -> rusqlite::Result<Rehearsal> {
     Ok(Rehearsal {
         nonce: row.get(0)?,
-        purpose: read::parsed(row, 1, purpose_of)?,
+        purpose: read::parsed(row, 1, str::parse)?,
         decoy: row.get(2)?,
         not_before: time(row, 3)?,
         not_after: time(row, 4)?,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{Store, StoreError, commit::micros};
+use crate::{Store, StoreError, write::micros};
 
 /// How much [`Store::forget_before`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

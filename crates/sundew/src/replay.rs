@@ -37,7 +37,7 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
     let inputs = Input::expand(&args.paths).map_err(|(path, error)| {
         anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
     })?;
-    let tripwire = Tripwire::new(&inventory, Vec::new());
+    let tripwire = Tripwire::new(&inventory);
     let started = Instant::now();
     let bytes = AtomicU64::new(0);
     let replay = engine::Replay {

@@ -196,23 +196,13 @@ fn every_string(raw: &str) -> PodSpec {
 }
 
 lenient! {
-    Object<'a> { spec: Lenient<Spec<'a>> = "spec", template: Lenient<Template<'a>> = "template" }
-    // A pod's spec, a workload's, and a CronJob's, as one: the places do not overlap.
-    Spec<'a> {
-        template: Lenient<Template<'a>> = "template",
-        job: Lenient<Job<'a>> = "jobTemplate",
-        account: Lenient<String> = "serviceAccountName",
-        alias: Lenient<String> = "serviceAccount",
-        volumes: LenientList<Volume<'a>> = "volumes",
-        containers: LenientList<Container<'a>> = "containers",
-        init: LenientList<Container<'a>> = "initContainers",
-        debug: LenientList<Container<'a>> = "ephemeralContainers",
-        pulls: LenientList<Reference<'a>> = "imagePullSecrets",
-    }
+    // The spec of a pod, or of a workload: the places do not overlap, so it is read as both.
+    Object<'a> { spec: Lenient<&'a RawValue> = "spec", template: Lenient<Template<'a>> = "template" }
+    Workload<'a> { template: Lenient<Template<'a>> = "template", job: Lenient<Job<'a>> = "jobTemplate" }
     Job<'a> { spec: Lenient<JobSpec<'a>> = "spec" }
     JobSpec<'a> { template: Lenient<Template<'a>> = "template" }
-    Template<'a> { spec: Lenient<Inner<'a>> = "spec" }
-    Inner<'a> {
+    Template<'a> { spec: Lenient<Spec<'a>> = "spec" }
+    Spec<'a> {
         account: Lenient<String> = "serviceAccountName",
         alias: Lenient<String> = "serviceAccount",
         volumes: LenientList<Volume<'a>> = "volumes",
@@ -248,33 +238,19 @@ lenient! {
 impl Object<'_> {
     fn pod(self) -> PodSpec {
         let mut pod = PodSpec::default();
+        let mut add = |spec: Option<Spec<'_>>| spec.into_iter().for_each(|spec| pod.add(spec.pod()));
         // A PodTemplate has its template at the top.
-        if let Some(template) = self.template.0.and_then(|t| t.spec.0) {
-            pod.add(template.pod());
-        }
-        let Some(spec) = self.spec.0 else { return pod };
-        if let Some(template) = spec.template.0.and_then(|t| t.spec.0) {
-            pod.add(template.pod());
-        }
-        if let Some(template) = spec.job.0.and_then(|j| j.spec.0?.template.0?.spec.0) {
-            pod.add(template.pod());
-        }
-        let own = Inner {
-            account: spec.account,
-            alias: spec.alias,
-            volumes: spec.volumes,
-            containers: spec.containers,
-            init: spec.init,
-            debug: spec.debug,
-            pulls: spec.pulls,
-            ..Inner::default()
-        };
-        pod.add(own.pod());
+        add(self.template.0.and_then(|t| t.spec.0));
+        let Some(spec) = self.spec.0.map(RawValue::get) else { return pod };
+        let workload: Workload<'_> = serde_json::from_str(spec).unwrap_or_default();
+        add(workload.template.0.and_then(|t| t.spec.0));
+        add(workload.job.0.and_then(|j| j.spec.0?.template.0?.spec.0));
+        add(serde_json::from_str(spec).ok());
         pod
     }
 }
 
-impl Inner<'_> {
+impl Spec<'_> {
     fn pod(self) -> PodSpec {
         let mut secrets: Vec<Lenient<String>> = Vec::new();
         for volume in self.volumes.0 {

@@ -30,7 +30,7 @@ fn tripwire(others: usize) -> Tripwire {
     let bait = (0..=others).map(|i| format!("bait-{i}")).collect();
     let mut inventory = Inventory::of("default", decoys, bait).unwrap();
     inventory.walkers.push("w".into());
-    Tripwire::new(&inventory, Vec::new())
+    Tripwire::new(&inventory)
 }
 
 fn lines() -> Vec<String> {

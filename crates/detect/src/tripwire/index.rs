@@ -6,7 +6,7 @@ use sundew_audit::{Event, Text};
 use sundew_decoy::{Decoy, Inventory, Placement};
 
 use super::{
-    PodName, body, rows,
+    PodName, body, entry,
     table::{Named, Table},
 };
 use crate::finding::DecoyRef;
@@ -194,7 +194,7 @@ impl Index {
 
     /// The pod that `event` enters, in a namespace with decoys.
     pub(super) fn maybe_entered(&self, event: &Event<'_>) -> Option<PodName> {
-        let (namespace, name) = rows::entered(event)?;
+        let (namespace, name) = entry::pod(event)?;
         self.namespaces.contains(&namespace).then(|| self.pod_name(namespace, name))
     }
 

@@ -8,6 +8,7 @@ mod body;
 #[cfg(test)]
 mod cost;
 mod duty;
+mod entry;
 mod index;
 mod lenient;
 mod patch;
@@ -23,7 +24,6 @@ use sundew_decoy::Inventory;
 use self::index::Index;
 use crate::{
     finding::{DecoyRef, Detector, Finding, Severity},
-    rehearsal::{Purpose, Rehearsal},
     report,
 };
 
@@ -151,7 +151,6 @@ struct Touch {
 #[derive(Debug, Clone)]
 pub struct Tripwire {
     clusters: HashMap<String, Index>,
-    rehearsals: Vec<Rehearsal>,
     names: Names,
 }
 
@@ -162,10 +161,10 @@ const WATCHWORDS: [&str; 6] =
 
 impl Tripwire {
     /// A tripwire for the decoys of `inventory`.
-    pub fn new(inventory: &Inventory, rehearsals: Vec<Rehearsal>) -> Self {
+    pub fn new(inventory: &Inventory) -> Self {
         let clusters = Index::by_cluster(inventory);
         let names = Names::new(clusters.values().flat_map(Index::strings).chain(WATCHWORDS));
-        Self { clusters, rehearsals, names }
+        Self { clusters, names }
     }
 
     /// The strings that [`sundew_audit::skim`] must look for, so that no event that matters is passed over.
@@ -188,9 +187,9 @@ impl Tripwire {
             touch.as_ref().filter(|t| t.rule == rules::SECRET_MOUNTED || t.rule == rules::WORKLOAD_AS_DECOY);
         let holder = made.and_then(|t| Some(Signal::DecoyPod(index.pod_made(event)?, t.decoy.clone())));
         let mut signals = Vec::from_iter(holder);
-        let told = touch.map(|touch| self.told_or_not(index, event, touch));
+        let told = touch.map(|touch| told_or_not(index, event, touch));
         if let Some(pod) = entered {
-            let finding = report::finding(cluster, event, &rows::entering_rule(event), DecoyRef::default());
+            let finding = report::finding(cluster, event, &entry::rule(event), DecoyRef::default());
             signals.push(Signal::Entered(pod, finding, told.map(Box::new)));
         } else if told.is_some() {
             signals.extend(told);
@@ -200,23 +199,6 @@ impl Tripwire {
             signals.push(Signal::Unauthorized(finding));
         }
         signals
-    }
-
-    /// A touch is told, unless it is somebody's duty or a rehearsal.
-    fn told_or_not(&self, index: &Index, event: &Event<'_>, touch: Touch) -> Signal {
-        let duty = duty::of(index, event, &touch);
-        let mut finding = report::finding(index.cluster(), event, &touch.rule, touch.decoy);
-        if let Some(reason) = duty {
-            return Signal::Suppressed(Suppressed { reason, finding });
-        }
-        match self.rehearsals.iter().find(|r| r.covers(&finding)).map(|r| r.purpose) {
-            Some(Purpose::Planting) => Signal::Suppressed(Suppressed { reason: Duty::Planting, finding }),
-            Some(Purpose::Drill) => {
-                finding.drill = true;
-                Signal::Finding(finding)
-            }
-            None => Signal::Finding(finding),
-        }
     }
 
     /// What input that is no event means: a finding of its own where it names a decoy. `partial` is what could be
@@ -256,5 +238,15 @@ impl Tripwire {
         finding.severity = finding.severity.max(Severity::High);
         finding.detector = Detector::Tripwire;
         Some(finding)
+    }
+}
+
+/// A touch is told, unless it is somebody's duty.
+fn told_or_not(index: &Index, event: &Event<'_>, touch: Touch) -> Signal {
+    let duty = duty::of(index, event, &touch);
+    let finding = report::finding(index.cluster(), event, &touch.rule, touch.decoy);
+    match duty {
+        Some(reason) => Signal::Suppressed(Suppressed { reason, finding }),
+        None => Signal::Finding(finding),
     }
 }

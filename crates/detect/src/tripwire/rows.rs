@@ -3,7 +3,7 @@
 use sundew_audit::{Event, ObjectRef, Text, event::keys};
 
 use super::{
-    Touch, body,
+    Touch, body, entry,
     index::{Index, Place},
     refusal, rules,
 };
@@ -90,15 +90,15 @@ fn about_object(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> Opt
             Some((rules::ROLE_BOUND, whole(body::subjects(event).iter().find_map(bound)?)))
         }
         ("nodes", "proxy") => {
-            let (namespace, pod) = entered(event)?;
-            Some((entering_rule(event), index.pod(&namespace, &pod)?))
+            let (namespace, pod) = entry::pod(event)?;
+            Some((entry::rule(event), index.pod(&namespace, &pod)?))
         }
-        ("pods", "ephemeralcontainers") if enters(event) => {
-            let decoy = index.pod(&namespace, &name).map(|place| (entering_rule(event), place));
+        ("pods", "ephemeralcontainers") if entry::is_into_pod(event) => {
+            let decoy = index.pod(&namespace, &name).map(|place| (entry::rule(event), place));
             // Into another pod, it can still take a decoy's Secret with it.
             decoy.or_else(|| workload(index, event, &namespace))
         }
-        ("pods", _) if enters(event) => Some((entering_rule(event), index.pod(&namespace, &name)?)),
+        ("pods", _) if entry::is_into_pod(event) => Some((entry::rule(event), index.pod(&namespace, &name)?)),
         (_, "") if makes(event.verb) => workload(index, event, &namespace),
         _ => None,
     }
@@ -148,64 +148,6 @@ fn bait_namespace(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> O
     }
     let decoy = DecoyRef { name: namespace.into_owned(), placement: None, location: None };
     Some(Touch { rule: rules::BAIT_NAMESPACE, decoy })
-}
-
-/// Whether the request enters a pod: over SPDY that is `create`, over WebSocket `get`.
-pub(super) fn enters(event: &Event<'_>) -> bool {
-    let Some(object) = event.object_ref.filter(|o| o.resource == "pods") else { return false };
-    match &*object.subresource.decode() {
-        "exec" | "attach" | "portforward" => event.verb == "create" || event.verb == "get",
-        "ephemeralcontainers" => event.verb == "update" || event.verb == "patch",
-        _ => false,
-    }
-}
-
-/// Namespace and name of the pod that the request enters, whether through the pod itself or through the kubelet.
-pub(super) fn entered(event: &Event<'_>) -> Option<(String, String)> {
-    let object = event.object_ref?;
-    if enters(event) {
-        return Some((object.namespace.decode().into_owned(), object.name.decode().into_owned()));
-    }
-    if object.resource != "nodes" || object.subresource != "proxy" {
-        return None;
-    }
-    // `/api/v1/nodes/NODE/proxy/exec/NAMESPACE/POD/…`: the kubelet's own way in
-    // (`pkg/kubelet/server/server.go`, `InstallDebuggingHandlers`), which needs only `nodes/proxy`.
-    let uri = event.request_uri.decode();
-    let path = uri.split('?').next().unwrap_or_default();
-    let mut parts = path.split('/').filter(|part| !part.is_empty()).skip(5).map(unescape);
-    let way = parts.next()?;
-    let enters = ["exec", "attach", "run", "portForward"].contains(&way.as_str());
-    parts.next().zip(parts.next()).filter(|_| enters)
-}
-
-/// A part of a path without its percent escapes.
-fn unescape(part: &str) -> String {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = after.first_chunk::<2>().and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.filter(|_| *first == b'%').and_then(|hex: &str| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The rule for entering a pod; a tunnel is a technique of its own.
-pub(super) fn entering_rule(event: &Event<'_>) -> Rule {
-    let tunnel = event.object_ref.is_some_and(|o| o.subresource == "portforward");
-    Rule {
-        attack: if tunnel { &["T1572", "T1609"] } else { rules::POD_ENTERED.attack },
-        ..rules::POD_ENTERED
-    }
 }
 
 pub(super) fn is_kubelet(event: &Event<'_>) -> bool {

@@ -1,11 +1,9 @@
 //! Each duty as it is, and what comes near it.
 
 use serde_json::json;
-use sundew_detect::{Desk, Duty, Purpose, Rehearsal, Signal, Tripwire};
+use sundew_detect::{Desk, Duty};
 
-use crate::given::{
-    DECOY, JTI, Shape, THIEF, WALKER, at, note_of_use, read_of_secret, request, tripwire, use_of_token,
-};
+use crate::given::{DECOY, JTI, Shape, THIEF, WALKER, at, note_of_use, read_of_secret, request};
 
 const MANAGER: &str = "system:kube-controller-manager";
 
@@ -218,104 +216,6 @@ fn no_duty_covers_the_use_of_a_decoy_s_own_credential() {
             &read_of_secret().by(user).set("impersonatedUser", json!({"username": DECOY})),
         );
     }
-}
-
-const NONCE: &str = "3f9c1a7be04d52d8816f0c93ab7e64d1";
-
-fn rehearsing(purpose: Purpose, nonce: &str) -> Tripwire {
-    tripwire(vec![Rehearsal {
-        nonce: nonce.into(),
-        purpose,
-        decoy: "honeypot/backup-sa".into(),
-        from: at(-60),
-        until: at(60),
-    }])
-}
-
-fn planted(nonce: &str) -> Shape {
-    let agent = format!("kubectl/v1.36.2 (linux/amd64) {nonce}");
-    let uri = "/api/v1/namespaces/honeypot/serviceaccounts/backup-sa";
-    request("create", uri)
-        .object("serviceaccounts", "honeypot", "backup-sa")
-        .by("kubernetes-admin")
-        .set("userAgent", json!(agent))
-}
-
-fn is_planting(tripwire: &Tripwire, event: &Shape) -> bool {
-    let signals = event.judge_by(tripwire);
-    assert_eq!(signals.len(), 1);
-    matches!(&signals[0], Signal::Suppressed(s) if s.reason == Duty::Planting)
-}
-
-#[test]
-fn the_planter_s_own_requests_are_counted_and_not_told() {
-    let tripwire = rehearsing(Purpose::Planting, NONCE);
-    assert!(is_planting(&tripwire, &planted(NONCE)));
-    assert!(is_planting(&tripwire, &planted(NONCE).at(60)));
-    assert!(is_planting(&tripwire, &planted(NONCE).received()));
-    assert!(is_planting(&tripwire, &planted(NONCE).set("userAgent", json!(NONCE))));
-}
-
-#[test]
-fn planting_inside_a_bait_namespace_is_no_request_into_it() {
-    let vault = Rehearsal {
-        nonce: NONCE.into(),
-        purpose: Purpose::Planting,
-        decoy: "vault/keeper".into(),
-        from: at(-60),
-        until: at(60),
-    };
-    let tripwire = tripwire(vec![vault]);
-    let agent = |event: Shape| event.set("userAgent", json!(NONCE));
-    assert!(is_planting(&tripwire, &agent(request("create", "/x").object("configmaps", "vault", "x"))));
-    assert!(!is_planting(&tripwire, &request("create", "/x").object("configmaps", "vault", "x")));
-    assert!(!is_planting(&tripwire, &agent(read_of_secret())));
-}
-
-#[test]
-fn a_nonce_that_is_wrong_or_late_or_short_or_of_another_decoy_covers_nothing() {
-    let tripwire = rehearsing(Purpose::Planting, NONCE);
-    let other = request("create", "/x").object("serviceaccounts", "kube-system", "tiller");
-    for event in [
-        planted("00000000000000000000000000000000"),
-        planted(&NONCE.to_uppercase()),
-        planted(&NONCE[..31]),
-        planted(&format!("{NONCE}0")),
-        planted(""),
-        planted(NONCE).at(61),
-        planted(NONCE).at(-61),
-        planted("x")
-            .set("auditID", json!(NONCE))
-            .set("requestURI", json!(format!("/x?fieldManager={NONCE}"))),
-        other.set("userAgent", json!(NONCE)),
-    ] {
-        assert!(!is_planting(&tripwire, &event), "{}", event.line());
-        assert!(matches!(&event.judge_by(&tripwire)[0], Signal::Finding(f) if !f.drill));
-    }
-    for short in ["", "a", &NONCE[..31]] {
-        assert!(!is_planting(&rehearsing(Purpose::Planting, short), &planted(short)), "{short}");
-    }
-}
-
-#[test]
-fn planting_never_covers_the_use_of_the_token() {
-    let tripwire = rehearsing(Purpose::Planting, NONCE);
-    let event = use_of_token("get", "/api").set("userAgent", json!(NONCE));
-    assert!(!is_planting(&tripwire, &event));
-}
-
-#[test]
-fn a_drill_is_told_and_marked() {
-    let tripwire = rehearsing(Purpose::Drill, NONCE);
-    let marked = |event: Shape| match event.judge_by(&tripwire).remove(0) {
-        Signal::Finding(finding) => finding.drill,
-        other => panic!("{other:?}"),
-    };
-    let used = use_of_token("get", "/api").set("userAgent", json!(format!("sundew/0.1.0 {NONCE}")));
-    assert!(marked(used.clone()));
-    assert!(!marked(used.clone().at(61)));
-    assert!(!marked(use_of_token("get", "/api")));
-    assert!(!marked(used.by("system:serviceaccount:kube-system:tiller").without("annotations")));
 }
 
 #[test]

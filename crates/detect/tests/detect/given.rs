@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sundew_audit::{Event, parse, skim};
 use sundew_decoy::Inventory;
-use sundew_detect::{Desk, Duty, Finding, Outcome, Rehearsal, Signal, Tripwire};
+use sundew_detect::{Desk, Duty, Finding, Outcome, Signal, Tripwire};
 
 pub(crate) const CLUSTER: &str = "prod";
 pub(crate) const DECOY: &str = "system:serviceaccount:honeypot:backup-sa";
@@ -39,11 +39,8 @@ namespaces: [{name: vault}]
 walkers: [system:serviceaccount:velero:velero, system:serviceaccount:kube-system:tiller]
 ";
 
-pub(crate) static TRIPWIRE: LazyLock<Tripwire> = LazyLock::new(|| tripwire(Vec::new()));
-
-pub(crate) fn tripwire(rehearsals: Vec<Rehearsal>) -> Tripwire {
-    Tripwire::new(&Inventory::read(INVENTORY).unwrap(), rehearsals)
-}
+pub(crate) static TRIPWIRE: LazyLock<Tripwire> =
+    LazyLock::new(|| Tripwire::new(&Inventory::read(INVENTORY).unwrap()));
 
 /// `seconds` after the first event of these tests.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -205,15 +202,11 @@ impl Shape {
         line.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
     }
 
-    pub(crate) fn judge_by(&self, tripwire: &Tripwire) -> Vec<Signal> {
+    pub(crate) fn judge(&self) -> Vec<Signal> {
         let line = self.line();
         let event: Event<'_> = parse::event(&line).unwrap_or_else(|e| panic!("{e}: {line:.400}"));
         assert!(event.is_audit());
-        tripwire.judge(CLUSTER, &event)
-    }
-
-    pub(crate) fn judge(&self) -> Vec<Signal> {
-        self.judge_by(&TRIPWIRE)
+        TRIPWIRE.judge(CLUSTER, &event)
     }
 
     /// What the desk tells people of this event alone.

@@ -131,7 +131,7 @@ fn a_patch_of_many_deep_paths_is_read_in_no_more_than_its_length() {
 fn garbage_is_searched_for_ten_thousand_decoys_in_one_pass() {
     let decoy = |i| Decoy::from_argument(&format!("n{i}/a:a-token-{i}")).unwrap();
     let inventory = Inventory::of(CLUSTER, (0..10_000).map(decoy).collect(), Vec::new()).unwrap();
-    let tripwire = Tripwire::new(&inventory, Vec::new());
+    let tripwire = Tripwire::new(&inventory);
     assert_eq!(tripwire.decoys(), 10_000);
     let reject = sundew_audit::Reject::new(sundew_audit::Reason::NotJson, 0, "garbage");
     let mut garbage = "a b c d ".repeat(1 << 15).into_bytes();

@@ -3,11 +3,22 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use sundew_decoy::{Decoy, Inventory};
+use sundew_decoy::Inventory;
+use sundew_detect::{Grouping, Severity};
 use sundew_store::Store;
 
 use super::*;
-use crate::clock::SystemClock;
+use crate::{clock::SystemClock, source::file::Notice};
+
+mod rehearsals;
+
+const INVENTORY: &str = "
+version: 1
+decoys:
+- {namespace: honeypot, account: backup-sa, placements: [{secret: backup-sa-token}]}
+- {namespace: kube-system, account: tiller}
+namespaces: [{name: vault}]
+";
 
 fn office() -> Office {
     Office {
@@ -22,10 +33,9 @@ fn office() -> Office {
 
 /// Lets a pipeline with one sink take `inputs` at one go.
 fn run(office: &Office, inputs: Vec<Input>) {
-    let decoy = Decoy::from_argument("honeypot/backup-sa").unwrap();
-    let inventory = Inventory::of("default", vec![decoy], vec![]).unwrap();
+    let inventory = Inventory::read(INVENTORY).unwrap();
     let sinks = vec![SinkWants { name: "sink".into(), least: Severity::Info }];
-    let tripwire = Arc::new(Tripwire::new(&inventory, Vec::new()));
+    let tripwire = Arc::new(Tripwire::new(&inventory));
     let pipeline = Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, office, Vec::new());
     let (send, receive) = mpsc::channel(32);
     for input in inputs {
@@ -70,7 +80,7 @@ fn the_first_position_of_a_source_is_written_at_once_and_later_ones_can_wait() {
     };
     let (send, receive) = mpsc::channel(32);
     let sinks = Vec::new();
-    let tripwire = Arc::new(Tripwire::new(&Inventory::of("default", vec![], vec![]).unwrap(), Vec::new()));
+    let tripwire = Arc::new(Tripwire::new(&Inventory::of("default", vec![], vec![]).unwrap()));
     let pipeline = Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, &office, Vec::new());
     let thread = std::thread::spawn(move || pipeline.run(receive));
     send.blocking_send(at(7)).unwrap();
@@ -84,4 +94,28 @@ fn the_first_position_of_a_source_is_written_at_once_and_later_ones_can_wait() {
     assert_eq!(position, Some(serde_json::json!({ "offset": 7 })));
     drop(send);
     thread.join().unwrap();
+}
+
+#[test]
+fn a_log_that_is_gone_is_a_finding_of_a_blind_sensor_and_one_that_never_came_is_none() {
+    let office = office();
+    let says = |notice: Notice| {
+        let mut batch = batch("");
+        batch.notices.push(notice);
+        Input::Batch(batch)
+    };
+    let file = std::path::PathBuf::from("/var/log/audit.log");
+    run(
+        &office,
+        vec![says(Notice::Missing { file: file.clone() }), says(Notice::Appeared { file: file.clone() })],
+    );
+    assert!(office.ledger.lock().open_incidents().unwrap().is_empty());
+    run(&office, vec![says(Notice::Gone { file: file.clone() }), says(Notice::Appeared { file })]);
+    let incidents = office.ledger.lock().open_incidents().unwrap();
+    assert_eq!(incidents.len(), 1);
+    let incident = &incidents[0].incident;
+    assert_eq!((incident.findings, incident.severity), (1, Severity::High));
+    assert!(incident.rules.contains_key("sensor.blind"), "{:?}", incident.rules);
+    assert!(incident.title.contains("source `log`: /var/log/audit.log is gone"), "{}", incident.title);
+    assert_eq!(office.ledger.lock().due("sink", Timestamp::MAX, 10).unwrap().len(), 1, "somebody is told");
 }

@@ -6,7 +6,7 @@ use sundew_audit::{Event, Reason, Reject};
 use sundew_detect::{Detector, Finding, Severity};
 
 use super::Pipeline;
-use crate::source::{Origin, file::Notice};
+use crate::{intake::Origin, source::file::Notice};
 
 /// How far the pieces of an over-long line overlap when they are searched: no name is longer.
 const OVERLAP: usize = 512;
@@ -81,7 +81,9 @@ impl Pipeline {
             Notice::Missed { .. } | Notice::Shrunk { .. } => {
                 ("sensor.gap", Severity::High, "Events may be missing")
             }
-            Notice::Unreadable { .. } => ("sensor.blind", Severity::High, "The sensor cannot see"),
+            Notice::Unreadable { .. } | Notice::Gone { .. } => {
+                ("sensor.blind", Severity::High, "The sensor cannot see")
+            }
             _ => return,
         };
         let now = self.clock.now();

@@ -32,9 +32,6 @@ pub use position::{FilePosition, StartAt};
 use wait::{Look, Waiter};
 pub use wait::{Waker, Woken};
 
-/// A log that is gone for less than this is being rotated.
-const ROTATION: Duration = Duration::from_secs(2);
-
 /// Why a log cannot be followed at all. What may pass is a [`Notice`] instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TailError {
@@ -56,11 +53,19 @@ pub struct TailOptions {
     pub max_line: usize,
     /// How often the file is looked at where inotify says nothing; 1 s.
     pub poll: Duration,
+    /// How long a log that was read may be gone before that is told as [`Notice::Gone`]; 30 s. A rotation leaves none
+    /// for a moment.
+    pub absence: Duration,
 }
 
 impl Default for TailOptions {
     fn default() -> Self {
-        Self { max_bytes: 1 << 20, max_line: 16 << 20, poll: Duration::from_secs(1) }
+        Self {
+            max_bytes: 1 << 20,
+            max_line: 16 << 20,
+            poll: Duration::from_secs(1),
+            absence: Duration::from_secs(30),
+        }
     }
 }
 
@@ -75,8 +80,10 @@ pub struct FileTail {
     /// Whether [`Notice::CaughtUp`] is still to be said.
     behind: bool,
     missing_since: Option<Instant>,
-    /// Whether [`Notice::Missing`] or [`Notice::Unreadable`] was said of the live file.
+    /// Whether [`Notice::Missing`], [`Notice::Gone`] or [`Notice::Unreadable`] was said of the live file.
     absent: bool,
+    /// Whether [`Notice::Gone`] was said of it.
+    gone: bool,
     /// Of what [`Notice::Unreadable`] was said and is still true.
     unreadable: BTreeSet<PathBuf>,
     notices: Vec<Notice>,
@@ -152,6 +159,7 @@ impl FileTail {
             behind: true,
             missing_since: None,
             absent: false,
+            gone: false,
             unreadable: BTreeSet::new(),
             notices: Vec::new(),
             seen: None,
@@ -253,6 +261,7 @@ impl FileTail {
 
     /// The live file is read to its end, and another is at its path.
     fn finish_live(&mut self, mut file: Box<OpenFile>, lines: &mut Vec<u8>) -> Step {
+        self.missing_since = None;
         if file.has_rest() {
             return self.hand_out_rest(file, lines);
         }
@@ -364,17 +373,25 @@ impl FileTail {
 
     fn live_is_there(&mut self) {
         self.missing_since = None;
+        self.gone = false;
         self.unreadable.remove(&self.path);
         if mem::take(&mut self.absent) {
             self.tell(Notice::Appeared { file: self.path.clone() });
         }
     }
 
-    /// Between the rename and the new file there is none for a moment; that is not worth a word.
+    /// There is no live file. Where one was read, here or before a restart, that is told once it lasts.
     fn note_missing(&mut self) {
         let since = *self.missing_since.get_or_insert_with(Instant::now);
-        if self.position.is_none() || since.elapsed() >= ROTATION {
-            self.tell_missing();
+        if self.position.is_none() {
+            return self.tell_missing();
+        }
+        // One that could not be read before it went was told of.
+        let known = self.gone || self.unreadable.contains(&self.path);
+        if !known && since.elapsed() >= self.options.absence {
+            self.gone = true;
+            self.absent = true;
+            self.tell(Notice::Gone { file: self.path.clone() });
         }
     }
 

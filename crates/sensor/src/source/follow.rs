@@ -9,13 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Batch, Intake, Origin, Payload,
-    file::{FilePosition, FileTail, StartAt, TailError, Waker},
-};
+use super::file::{FilePosition, FileTail, StartAt, TailError, TailOptions, Waker};
 use crate::{
     config::{FileSource, Start},
-    pipeline::Input,
+    intake::{Batch, Input, Intake, Origin, Payload},
 };
 
 /// How long to wait for a change before looking at the stop flag again; changes and stops end it at once.
@@ -30,12 +27,13 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Follows `source` from `position`.
+    /// Follows `source` from `position`; a log that was read is missed once it is gone for `absence`.
     pub(crate) fn start(
         source: &FileSource,
         origin: Origin,
         position: Option<serde_json::Value>,
         intake: Intake,
+        absence: Duration,
     ) -> Result<Self, TailError> {
         let resume: Option<FilePosition> = position.and_then(|value| serde_json::from_value(value).ok());
         let start = match source.start {
@@ -43,7 +41,8 @@ impl Follower {
             Start::End => StartAt::End,
             Start::OldestBackup => StartAt::OldestBackup,
         };
-        let tail = FileTail::open(source.path.clone(), resume, start)?;
+        let options = TailOptions { absence, ..TailOptions::default() };
+        let tail = FileTail::open_with(source.path.clone(), resume, start, options)?;
         let stop = Arc::new(AtomicBool::new(false));
         let waker = tail.waker();
         let stopped = Arc::clone(&stop);

@@ -5,8 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Batch, Intake, Origin, Payload};
-use crate::{pipeline::Input, replay::MAX_LINE};
+use crate::{
+    intake::{Batch, Input, Intake, Origin, Payload},
+    replay::MAX_LINE,
+};
 
 /// How much is handed on at once.
 const BATCH: usize = 1 << 20;

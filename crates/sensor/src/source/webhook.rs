@@ -4,10 +4,13 @@
 //! seconds. So a batch is answered as soon as what it means is written; on overload the answer is 429 at once; and a
 //! body that is no batch is put aside and answered 200, since sending it again would not make it better.
 
+mod strangers;
+
 use std::{
     collections::VecDeque,
     convert::Infallible,
     io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,20 +27,21 @@ use axum::{
     routing::post,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, oneshot},
     task::JoinHandle,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Batch, Intake, Origin, Payload};
+use self::strangers::{Strangers, Why};
 use crate::{
     config::WebhookSource,
+    intake::{Batch, Input, Intake, Origin, Payload},
     patience::Patience,
-    pipeline::Input,
     tls::{Credentials, TlsError},
 };
 
@@ -56,15 +60,17 @@ pub(crate) struct Receiver {
 struct Shared {
     origin: Arc<Origin>,
     intake: Intake,
-    credentials: Arc<Credentials>,
+    credentials: Credentials,
+    strangers: Strangers,
     max_body: usize,
     held: Arc<Semaphore>,
     patience: Patience,
 }
 
 /// A connection. Until it has shown that it may send, it is the first to go where there are too many.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Guest {
+    peer: IpAddr,
     known: AtomicBool,
     leave: CancellationToken,
 }
@@ -77,21 +83,28 @@ impl Receiver {
         intake: Intake,
         patience: Patience,
     ) -> Result<Self, TlsError> {
-        let credentials = Arc::new(Credentials::read(source)?);
+        let credentials = Credentials::read(source)?;
         let listen = |error| TlsError::Listen { address: source.listen, source: error };
         let listener = TcpListener::bind(source.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared {
             origin: Arc::new(origin),
             intake,
-            credentials: Arc::clone(&credentials),
+            credentials,
+            strangers: Strangers::new(&source.name),
             max_body: source.max_body,
             held: Arc::new(Semaphore::new(MAX_HELD.max(source.max_body))),
             patience,
         });
-        let app = Router::new().route("/", post(receive)).route("/{*path}", post(receive)).with_state(shared);
+        let app = Router::new().route("/", post(receive)).route("/{*path}", post(receive));
+        let app = app.with_state(Arc::clone(&shared));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, credentials, app, stop.clone(), patience));
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let summing = shared.strangers.sum_up_each_minute(stopped.clone());
+            tokio::join!(serve(listener, &shared, app, stopped.clone()), summing);
+            shared.strangers.sum_up();
+        });
         tracing::info!(source = source.name, %address, "listening for the API server's audit webhook");
         Ok(Self { stop, task, address })
     }
@@ -104,13 +117,8 @@ impl Receiver {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    credentials: Arc<Credentials>,
-    app: Router,
-    stop: CancellationToken,
-    patience: Patience,
-) {
+async fn serve(listener: TcpListener, shared: &Arc<Shared>, app: Router, stop: CancellationToken) {
+    let patience = shared.patience;
     let places = Arc::new(Semaphore::new(patience.connections));
     let mut guests: VecDeque<Arc<Guest>> = VecDeque::new();
     let tasks = TaskTracker::new();
@@ -119,8 +127,8 @@ async fn serve(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             // Out of file descriptors, or a connection that went before it came.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -133,7 +141,8 @@ async fn serve(
         if places.available_permits() == 0
             && let Some(oldest) = guests.pop_front()
         {
-            tracing::warn!("too many connections; the oldest that has shown no right to be here is closed");
+            let what = "too many connections; the oldest that has shown no right to be here is closed";
+            shared.strangers.turn_away(oldest.peer, Why::Crowd, what);
             oldest.leave.cancel();
         }
         let place = tokio::select! {
@@ -142,10 +151,14 @@ async fn serve(
         };
         // The semaphore is never closed.
         let Ok(place) = place else { break };
-        let guest = Arc::new(Guest::default());
+        let guest = Arc::new(Guest {
+            peer: address.ip(),
+            known: AtomicBool::new(false),
+            leave: CancellationToken::new(),
+        });
         guests.push_back(Arc::clone(&guest));
         let app = app.clone().layer(Extension(Arc::clone(&guest)));
-        let serving = connection(stream, credentials.acceptor(), app, stop.clone(), patience.head);
+        let serving = connection(stream, Arc::clone(shared), Arc::clone(&guest), app, stop.clone());
         tasks.spawn(async move {
             let _place = place;
             tokio::select! {
@@ -163,19 +176,19 @@ async fn serve(
 
 async fn connection(
     stream: TcpStream,
-    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    guest: Arc<Guest>,
     app: Router,
     stop: CancellationToken,
-    patience: Duration,
 ) {
-    let accepted = tokio::select! {
+    let patience = shared.patience.head;
+    let shaken = tokio::select! {
         () = stop.cancelled() => return,
-        accepted = timeout(patience, tls.accept(stream)) => accepted,
+        shaken = shake_hands(stream, &shared) => shaken,
     };
-    let stream = match accepted {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::warn!(%error, "a TLS handshake failed"),
-        Err(_) => return tracing::warn!("a TLS handshake took too long"),
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err(what) => return shared.strangers.turn_away(guest.peer, Why::Handshake, &what),
     };
     let service = hyper_util::service::TowerToHyperService::new(app);
     let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
@@ -199,6 +212,13 @@ async fn connection(
     }
 }
 
+async fn shake_hands(stream: TcpStream, shared: &Shared) -> Result<TlsStream<TcpStream>, String> {
+    match timeout(shared.patience.head, shared.credentials.acceptor().accept(stream)).await {
+        Ok(shaken) => shaken.map_err(|error| format!("a TLS handshake failed: {error}")),
+        Err(_) => Err("a TLS handshake took too long".to_owned()),
+    }
+}
+
 async fn receive(
     State(shared): State<Arc<Shared>>,
     Extension(guest): Extension<Arc<Guest>>,
@@ -206,37 +226,41 @@ async fn receive(
 ) -> Result<Response, Infallible> {
     Ok(match shared.take(request, &guest).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            shared.note(&refusal, &guest);
+            refusal.into_response()
+        }
     })
 }
 
 /// Why a request is not taken.
+#[derive(Debug, Error)]
 enum Refusal {
+    #[error("the bearer token is missing or wrong")]
     Unauthorized,
+    #[error("send application/json")]
     NotJson,
+    #[error("the body is larger than {0} bytes; raise `maxBody`, or lower --audit-webhook-batch-max-size")]
     TooLarge(usize),
+    #[error("the body took too long")]
     TooSlow,
-    Broken(String),
+    #[error("the body broke off")]
+    Broken,
+    #[error("busy; send it again")]
     Busy,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (status, text) = match self {
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong".into()),
-            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json".into()),
-            Self::TooLarge(limit) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!(
-                    "the body is larger than {limit} bytes; raise `maxBody`, or lower --audit-webhook-batch-max-size"
-                ),
-            ),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long".into()),
-            Self::Broken(why) => (StatusCode::BAD_REQUEST, why),
-            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy; send it again".into()),
+        let status = match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
         };
-        tracing::warn!(status = status.as_u16(), "an audit webhook request was refused: {text}");
-        let mut response = (status, text).into_response();
+        let mut response = (status, self.to_string()).into_response();
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -282,6 +306,14 @@ impl Shared {
         }
     }
 
+    fn note(&self, refusal: &Refusal, guest: &Guest) {
+        let what = format!("an audit webhook request was refused: {refusal}");
+        match refusal {
+            Refusal::Unauthorized => self.strangers.turn_away(guest.peer, Why::Token, &what),
+            _ => tracing::warn!(source = self.origin.source, "{what}"),
+        }
+    }
+
     fn may(&self, headers: &HeaderMap) -> bool {
         let Some(token) = self.credentials.token() else { return true };
         let shown =
@@ -313,5 +345,5 @@ fn refused_body(error: &axum::Error, limit: usize) -> Refusal {
         }
         cause = error.source();
     }
-    Refusal::Broken("the body broke off".into())
+    Refusal::Broken
 }

@@ -3,11 +3,17 @@
 use std::{
     fs::{self, File, Permissions},
     os::unix::fs::PermissionsExt,
+    time::Duration,
 };
 
-use sundew_sensor::source::file::{Notice, StartAt};
+use sundew_sensor::source::file::{Notice, StartAt, TailOptions};
 
-use crate::given::{Log, append, gzip};
+use crate::given::{Log, Reader, append, gzip};
+
+/// Misses a log as soon as it is gone.
+fn impatient() -> TailOptions {
+    TailOptions { absence: Duration::ZERO, ..TailOptions::default() }
+}
 
 #[test]
 fn a_log_that_appears_later_is_read_from_its_first_line() {
@@ -84,6 +90,67 @@ fn a_deleted_and_recreated_file_is_read_from_its_beginning() {
     log.append("three\nfour\nfive\n");
     assert_eq!(reader.all(), "three\nfour\nfive\n");
     assert_eq!(reader.told(), [Notice::Replaced { file: log.path.clone() }]);
+}
+
+#[test]
+fn a_log_that_is_gone_for_longer_than_its_time_is_told_once_until_it_is_back() {
+    let log = Log::with("one\n");
+    let mut reader = Reader::new(&log, None, StartAt::Beginning, impatient());
+    for _ in 0..2 {
+        reader.all();
+        fs::remove_file(&log.path).unwrap();
+        for _ in 0..5 {
+            assert_eq!(reader.all(), "");
+        }
+        assert_eq!(reader.told(), [Notice::Gone { file: log.path.clone() }]);
+        log.append("two\n");
+        assert_eq!(reader.all(), "two\n");
+        let file = log.path.clone();
+        assert_eq!(reader.told(), [Notice::Replaced { file: file.clone() }, Notice::Appeared { file }]);
+    }
+}
+
+#[test]
+fn the_moment_between_a_rename_and_the_new_file_is_not_worth_a_word() {
+    let log = Log::with("one\n");
+    let mut reader = log.reader(StartAt::Beginning);
+    reader.all();
+    let backup = log.backup(1);
+    fs::rename(&log.path, &backup).unwrap();
+    for _ in 0..5 {
+        assert_eq!(reader.all(), "");
+    }
+    log.append("two\n");
+    assert_eq!(reader.all(), "two\n");
+    assert_eq!(reader.told(), [Notice::Rotated { to: backup }]);
+}
+
+#[test]
+fn a_log_that_was_read_before_a_restart_and_does_not_come_back_is_told() {
+    let log = Log::with("one\n");
+    let mut reader = log.reader(StartAt::Beginning);
+    reader.all();
+    fs::remove_file(&log.path).unwrap();
+    let mut reader = Reader::new(&log, reader.position, StartAt::Beginning, impatient());
+    for _ in 0..5 {
+        assert_eq!(reader.all(), "");
+    }
+    let file = log.path.clone();
+    assert_eq!(reader.told(), [Notice::Missing { file: file.clone() }, Notice::Gone { file }]);
+}
+
+#[test]
+fn a_log_that_could_not_be_read_and_then_goes_is_told_once() {
+    let log = Log::with("one\n");
+    let mut reader = Reader::new(&log, None, StartAt::Beginning, impatient());
+    reader.all();
+    fs::remove_file(&log.path).unwrap();
+    fs::create_dir(&log.path).unwrap();
+    assert_eq!(reader.all(), "");
+    assert!(matches!(reader.told()[..], [Notice::Replaced { .. }, Notice::Unreadable { .. }]));
+    fs::remove_dir(&log.path).unwrap();
+    assert_eq!(reader.all(), "");
+    assert_eq!(reader.told(), []);
 }
 
 #[test]
@@ -172,6 +239,7 @@ fn every_notice_is_a_sentence_that_names_the_file() {
     let file = std::path::PathBuf::from("/var/log/audit.log");
     for notice in [
         Notice::Missing { file: file.clone() },
+        Notice::Gone { file: file.clone() },
         Notice::Appeared { file: file.clone() },
         Notice::CaughtUp { file: file.clone() },
         Notice::Rotated { to: file.clone() },

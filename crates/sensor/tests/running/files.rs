@@ -1,11 +1,13 @@
 //! From a log file to a sink: appended, rotated, resumed.
 
-use std::sync::atomic::Ordering;
+use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use sundew_detect::Change;
-use sundew_sensor::Sensor;
+use sundew_sensor::{Extras, Patience, Sensor};
 
-use crate::common::{FILE_TO_FILE, Site, assert_no_repeat, eventually, keys, recording, theft, until};
+use crate::common::{
+    FILE_TO_FILE, Site, assert_no_repeat, eventually, impatient, keys, recording, theft, until,
+};
 
 /// The peers that the recorded theft came from, as its incidents name them.
 fn recorded_incidents(site: &Site) -> Vec<(String, u64)> {
@@ -114,4 +116,28 @@ async fn a_log_that_appears_later_is_read_from_its_first_line() {
     site.append(&theft(1, "10.0.0.1"));
     until("it is told", || !site.alerts().is_empty()).await;
     sensor.stop().await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_read_and_is_gone_is_an_alert_each_time() {
+    let site = Site::new();
+    site.append(&theft(1, "10.0.0.1"));
+    let patience = Patience { absence: Duration::ZERO, ..impatient() };
+    let sensor = site.start_with(FILE_TO_FILE, Extras { patience, ..Extras::default() }).await;
+    let blind = || {
+        let stored = site.store().recent_incidents(9).unwrap();
+        stored.iter().filter_map(|s| s.incident.rules.get("sensor.blind")).sum::<u64>()
+    };
+    for n in 1..3 {
+        until("it is read", || site.findings().0 == u64::from(n) * 2 - 1).await;
+        assert_eq!(blind(), u64::from(n) - 1);
+        fs::remove_file(site.path("audit.log")).unwrap();
+        until("it is missed", || blind() == u64::from(n)).await;
+        site.append(&theft(1 + n, "10.0.0.1"));
+    }
+    until("what came after is read", || site.findings().0 == 5).await;
+    let told = |m: &sundew_notify::Message| m.incident.rules.contains_key("sensor.blind");
+    until("people are told", || site.alerts().iter().any(told)).await;
+    sensor.stop().await;
+    assert_eq!(blind(), 2);
 }

@@ -133,6 +133,36 @@ async fn without_the_right_token_nothing_is_taken() {
 }
 
 #[tokio::test]
+async fn those_who_are_turned_away_again_and_again_do_not_fill_the_log() {
+    let folder = Site::new();
+    let log = std::fs::File::create(folder.path("sensor.log")).unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log)).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let post = Post::open().await;
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(post.at).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        // Until it is closed; a peer that resets has closed.
+        while let Ok(1..) = stream.read(&mut [0; 64]).await {}
+    }
+    let client = post.client();
+    for _ in 0..20 {
+        let answer = client.post(post.url()).bearer_auth("wrong").body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    post.end().await;
+    let log = std::fs::read_to_string(folder.path("sensor.log")).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    assert!(lines[0].contains("a TLS handshake failed") && lines[0].contains("peer=127.0.0.1"), "{log}");
+    assert!(lines[1].contains("the bearer token is missing or wrong"), "{log}");
+    assert!(
+        lines[2].contains("turned away 38 more") && lines[2].contains("handshakes=19 tokens=19"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
 async fn only_json_by_post_is_taken() {
     let post = Post::open().await;
     let client = post.client();

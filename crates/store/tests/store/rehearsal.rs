@@ -1,6 +1,7 @@
 //! Rehearsals: announced, valid for a time, counted, expired.
 
-use sundew_store::{Commit, Purpose, Rehearsal, Store};
+use sundew_detect::{Purpose, Rehearsal};
+use sundew_store::{Commit, Store};
 
 use crate::given::at;
 

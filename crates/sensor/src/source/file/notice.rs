@@ -32,8 +32,14 @@ pub struct LongLine {
 /// Something about the log that is not a line of it. `Display` makes a sentence of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// There is no file at the path; it is waited for.
+    /// There is no file at the path, and none was read since the start; it is waited for.
     Missing {
+        /// The log.
+        file: PathBuf,
+    },
+    /// The file that was read is gone, with none in its place for [`TailOptions::absence`](super::TailOptions::absence);
+    /// another is waited for. Said once until [`Notice::Appeared`].
+    Gone {
         /// The log.
         file: PathBuf,
     },
@@ -101,6 +107,11 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { file } => write!(f, "{} does not exist; waiting for it", file.display()),
+            Self::Gone { file } => write!(
+                f,
+                "{} is gone and no new file has come; what the API server logs now may be lost",
+                file.display()
+            ),
             Self::Appeared { file } => write!(f, "{} can be read now", file.display()),
             Self::CaughtUp { file } => write!(f, "{} is read to its end", file.display()),
             Self::Rotated { to } => {

@@ -34,7 +34,7 @@ impl FileTail {
         let mut live = match OpenFile::plain(&self.path) {
             Ok(live) => live,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.tell_missing();
+                self.note_missing();
                 // Whatever is rotated until the log is seen for the first time is new.
                 self.state = State::Between(self.list().pop().map(|newest| newest.stamp));
                 return Step::Wait;
@@ -112,6 +112,9 @@ impl FileTail {
         self.seen = Look::at(&self.path);
         // Opened before the backups are listed: see the module's first lines.
         let live = OpenFile::plain(&self.path);
+        if live.is_ok() {
+            self.missing_since = None;
+        }
         let newer = |backup: &Backup| floor.as_ref().is_none_or(|floor| backup.stamp > *floor);
         if let Some(backup) = self.list().into_iter().find(newer) {
             return self.go_on_to_backup(&backup, floor);
@@ -204,6 +207,7 @@ impl FileTail {
     fn retry(&mut self, begin: Begin, error: &io::Error) -> Step {
         if error.kind() == io::ErrorKind::NotFound {
             self.tell_missing();
+            self.note_missing();
         } else {
             self.tell_unreadable(&self.path.clone(), error);
         }

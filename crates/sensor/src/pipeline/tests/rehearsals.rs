@@ -1,0 +1,191 @@
+//! Sundew's own requests, told apart from an intruder's by a nonce that only the store knows.
+
+use serde_json::{Value, json};
+use sundew_detect::{Purpose, Rehearsal};
+
+use super::*;
+
+const NONCE: &str = "3f9c1a7be04d52d8816f0c93ab7e64d1";
+const DECOY: &str = "system:serviceaccount:honeypot:backup-sa";
+
+/// What became of one event.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    /// It is counted as planting.
+    Nothing,
+    /// An alert that says that it is a drill.
+    Drill,
+    /// An alert.
+    Alert,
+}
+
+fn at(seconds: i64) -> Timestamp {
+    "2026-11-20T22:11:22.676439Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+/// Holds from a minute before the events of these tests until a minute after.
+fn rehearsal(purpose: Purpose, nonce: &str) -> Rehearsal {
+    Rehearsal {
+        nonce: nonce.to_owned(),
+        purpose,
+        decoy: "honeypot/backup-sa".to_owned(),
+        not_before: at(-60),
+        not_after: at(60),
+        used: 0,
+    }
+}
+
+/// A request by an administrator's client `agent`, `seconds` after the middle of the rehearsals.
+fn request(agent: &str, seconds: i64, verb: &str, [resource, namespace, name]: [&str; 3]) -> Value {
+    json!({
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete",
+        "auditID": "00000000-0000-4000-8000-000000000000", "requestURI": "/x", "verb": verb,
+        "user": {"username": "kubernetes-admin", "groups": ["system:authenticated"]},
+        "sourceIPs": ["10.0.0.1"], "userAgent": agent,
+        "objectRef": {"resource": resource, "namespace": namespace, "name": name, "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "code": 200},
+        "requestReceivedTimestamp": at(seconds), "stageTimestamp": at(seconds),
+    })
+}
+
+/// The making of the decoy.
+fn planted(nonce: &str, seconds: i64) -> Value {
+    let agent = format!("kubectl/v1.36.2 (linux/amd64) {nonce}");
+    request(&agent, seconds, "create", ["serviceaccounts", "honeypot", "backup-sa"])
+}
+
+/// A use of the token of `user`.
+fn used(user: &str, agent: &str, seconds: i64) -> Value {
+    let mut event = request(agent, seconds, "list", ["pods", "", ""]);
+    event["user"] = json!({"username": user});
+    event
+}
+
+fn of(events: &[Value]) -> Vec<Input> {
+    events.iter().map(|event| Input::Batch(batch(&format!("{event}\n")))).collect()
+}
+
+fn said(rehearsal: &Rehearsal, event: &Value) -> Said {
+    let office = office();
+    assert!(office.ledger.lock().add_rehearsal(rehearsal).unwrap());
+    run(&office, of(std::slice::from_ref(event)));
+    let store = office.ledger.lock();
+    let (incidents, suppressed) = (store.open_incidents().unwrap(), store.suppressions().unwrap());
+    let used = store.rehearsals(rehearsal.not_before).unwrap()[0].used;
+    match (&incidents[..], &suppressed[..]) {
+        ([], [suppressed]) => {
+            assert_eq!((suppressed.reason.as_str(), suppressed.count, used), ("planting", 1, 1));
+            Said::Nothing
+        }
+        ([told], []) => {
+            assert_eq!(used, u64::from(told.incident.drill));
+            if told.incident.drill { Said::Drill } else { Said::Alert }
+        }
+        other => panic!("{other:#?} of {event}"),
+    }
+}
+
+#[test]
+fn the_planter_s_own_requests_are_counted_and_not_told() {
+    let planting = rehearsal(Purpose::Planting, NONCE);
+    let mut received = planted(NONCE, 0);
+    received["stage"] = json!("RequestReceived");
+    received.as_object_mut().unwrap().remove("responseStatus");
+    let mut bare = planted(NONCE, 0);
+    bare["userAgent"] = json!(NONCE);
+    for event in [planted(NONCE, 0), planted(NONCE, 60), planted(NONCE, -60), received, bare] {
+        assert_eq!(said(&planting, &event), Said::Nothing, "{event}");
+    }
+}
+
+#[test]
+fn what_was_planted_is_listed_by_who_and_what_and_owed_to_nobody() {
+    let office = office();
+    office.ledger.lock().add_rehearsal(&rehearsal(Purpose::Planting, NONCE)).unwrap();
+    let secret = request(NONCE, 9, "patch", ["secrets", "honeypot", "backup-sa-token"]);
+    run(&office, of(&[planted(NONCE, 5), planted(NONCE, 1), secret]));
+    let store = office.ledger.lock();
+    let listed = store.suppressions().unwrap();
+    assert_eq!(listed.len(), 1, "{listed:#?}");
+    let Suppressed { reason, decoy, actor, peer, count, first, last, .. } = &listed[0];
+    assert_eq!((reason.as_str(), *count, *first, *last), ("planting", 3, at(1), at(9)));
+    let named = [decoy, actor, peer].map(|name| name.as_deref().unwrap());
+    assert_eq!(named, ["honeypot/backup-sa", "kubernetes-admin", "10.0.0.1"]);
+    assert_eq!(store.rehearsals(at(0)).unwrap()[0].used, 3);
+    assert!(store.due("sink", Timestamp::MAX, 10).unwrap().is_empty());
+    assert!(store.open_incidents().unwrap().is_empty());
+}
+
+#[test]
+fn planting_inside_a_bait_namespace_is_no_request_into_it() {
+    let vault = Rehearsal { decoy: "vault/keeper".to_owned(), ..rehearsal(Purpose::Planting, NONCE) };
+    let made = |agent| request(agent, 0, "create", ["configmaps", "vault", "x"]);
+    assert_eq!(said(&vault, &made(NONCE)), Said::Nothing);
+    assert_eq!(said(&vault, &made("curl/8.5.0")), Said::Alert);
+    let elsewhere = request(NONCE, 0, "get", ["secrets", "honeypot", "backup-sa-token"]);
+    assert_eq!(said(&vault, &elsewhere), Said::Alert);
+}
+
+#[test]
+fn a_nonce_that_is_wrong_or_late_or_short_or_of_another_decoy_covers_nothing() {
+    let planting = rehearsal(Purpose::Planting, NONCE);
+    let mut elsewhere = planted("x", 0);
+    elsewhere["auditID"] = json!(NONCE);
+    elsewhere["requestURI"] = json!(format!("/x?fieldManager={NONCE}"));
+    for event in [
+        planted("00000000000000000000000000000000", 0),
+        planted(&NONCE.to_uppercase(), 0),
+        planted(&NONCE[..31], 0),
+        planted(&format!("{NONCE}0"), 0),
+        planted("", 0),
+        planted(NONCE, 61),
+        planted(NONCE, -61),
+        elsewhere,
+        request(NONCE, 0, "create", ["serviceaccounts", "kube-system", "tiller"]),
+    ] {
+        assert_eq!(said(&planting, &event), Said::Alert, "{event}");
+    }
+    for short in ["", "a", &NONCE[..31]] {
+        assert_eq!(said(&rehearsal(Purpose::Planting, short), &planted(short, 0)), Said::Alert, "{short}");
+    }
+}
+
+#[test]
+fn planting_never_covers_the_use_of_the_token() {
+    assert_eq!(said(&rehearsal(Purpose::Planting, NONCE), &used(DECOY, NONCE, 0)), Said::Alert);
+}
+
+#[test]
+fn a_drill_is_told_and_marked() {
+    let drill = rehearsal(Purpose::Drill, NONCE);
+    let agent = format!("sundew/0.1.0 {NONCE}");
+    assert_eq!(said(&drill, &used(DECOY, &agent, 0)), Said::Drill);
+    assert_eq!(said(&drill, &used(DECOY, &agent, 61)), Said::Alert);
+    assert_eq!(said(&drill, &used(DECOY, "sundew/0.1.0", 0)), Said::Alert);
+    let other = "system:serviceaccount:kube-system:tiller";
+    assert_eq!(said(&drill, &used(other, &agent, 0)), Said::Alert);
+}
+
+#[test]
+fn a_drill_that_is_announced_while_the_sensor_runs_is_known_as_one() {
+    let office = office();
+    let inventory = Inventory::read(INVENTORY).unwrap();
+    let incidents = Incidents::new(Grouping::default());
+    let pipeline =
+        Pipeline::new(Arc::new(Tripwire::new(&inventory)), incidents, Vec::new(), &office, Vec::new());
+    let (send, receive) = mpsc::channel(32);
+    let thread = std::thread::spawn(move || pipeline.run(receive));
+    let (done, written) = oneshot::channel();
+    let mut first = batch(&format!("{}\n", planted("", 0)));
+    first.done = Some(done);
+    send.blocking_send(Input::Batch(first)).unwrap();
+    written.blocking_recv().unwrap();
+    office.ledger.lock().add_rehearsal(&rehearsal(Purpose::Drill, NONCE)).unwrap();
+    let event = used(DECOY, NONCE, 1);
+    send.blocking_send(Input::Batch(batch(&format!("{event}\n")))).unwrap();
+    drop(send);
+    thread.join().unwrap();
+    let incidents = office.ledger.lock().open_incidents().unwrap();
+    let drills: Vec<bool> = incidents.iter().map(|stored| stored.incident.drill).collect();
+    assert_eq!(drills, [false, true]);
+}
