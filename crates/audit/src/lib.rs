@@ -2,7 +2,8 @@
 //!
 //! Three ways lead from bytes to events, in order of how much they look at:
 //!
-//! - [`skim`] passes over whole chunks at several gigabytes a second and points at the few lines that could matter;
+//! - [`skim`] passes over whole chunks at several gigabytes a second and points at the few lines that could matter,
+//!   in memory or through a [`window`] in the page cache;
 //! - [`parse`] reads every field of one event, checking that the JSON is sound;
 //! - [`plain`] does the same with `serde_json`, as the oracle that the fast one is tested against.
 //!
@@ -20,6 +21,7 @@ pub mod severity;
 pub mod skim;
 pub mod text;
 pub mod unwrap;
+pub mod window;
 
 pub use event::{Details, Event, ObjectRef, Status, User};
 pub use reject::{Reason, Reject};

@@ -294,8 +294,13 @@ proptest! {
         let fast = look(&|f| skim::skim(&names, &chunk, f));
         let portable = look(&|f| skim::skim_portable(&names, &chunk, f));
         let wide = look(&|f| skim::skim_256(&names, &chunk, f));
+        // So many names are looked for another way.
+        let others: Vec<String> = (0..99).map(|n| format!("no such name {n}")).collect();
+        let many = Names::new(wanted.into_iter().chain(others.iter().map(String::as_str)));
+        let among_many = look(&|f| skim::skim(&many, &chunk, f));
         prop_assert_eq!(&fast, &portable);
         prop_assert_eq!(&fast, &wide);
+        prop_assert_eq!(&fast, &among_many);
         let mut start = 0;
         for (line, must) in chunk.split(|b| *b == b'\n').zip(&truth) {
             let range = start..start + line.len();

@@ -315,6 +315,63 @@ fn a_part_whose_rest_never_came_still_counts_also_where_the_archive_breaks_off()
     }
 }
 
+/// A plain log of several windows, with a line in it that is longer than a window, and no end to its last line.
+fn log_of_windows() -> String {
+    let (theft_log, quiet) = (recording("theft"), recording("quiet"));
+    let mut log = theft_log.clone();
+    while log.len() < 6 << 20 {
+        log.push_str(&quiet);
+    }
+    log.push_str(&format!("{{\"long\":\"{}\"}}\n{theft_log}", "x".repeat(7 << 20)));
+    while log.len() < 23 << 20 {
+        log.push_str(&quiet);
+    }
+    log.push_str(theft(1, "10.0.0.1").trim_end());
+    log
+}
+
+#[test]
+fn what_is_passed_over_in_the_page_cache_says_what_reading_it_says() {
+    let folder = TempDir::new().unwrap();
+    let log = log_of_windows();
+    let packed = write(&folder, "0.zst", zstd::encode_all(log.as_bytes(), 1).unwrap());
+    let plain = write(&folder, "0.log", &log);
+    let (outcomes, summary) = replay_by(Reading::Skim, 1, &[packed]);
+    assert_eq!(summary.bytes, log.len() as u64);
+    for threads in [1, 12] {
+        let (again, summary_again) = replay_by(Reading::Skim, threads, std::slice::from_ref(&plain));
+        assert!(again == outcomes, "{threads} threads");
+        assert_eq!(counts(&summary_again), counts(&summary), "{threads} threads");
+    }
+}
+
+#[test]
+fn of_a_file_that_is_truncated_while_it_is_read_the_rest_counts_and_the_loss_is_reported() {
+    let folder = TempDir::new().unwrap();
+    let log = log_of_windows();
+    let tripwire = Tripwire::new(&inventory());
+    let progress = AtomicU64::new(0);
+    for (kept, reading) in [(5_000_000, Reading::Skim), (5_000_000, Reading::Full), (100, Reading::Skim)] {
+        let path = write(&folder, "audit.log", &log);
+        let behind = write(&folder, "behind.log", theft(2, "10.0.0.2"));
+        let replay =
+            Replay { tripwire: &tripwire, cluster: "default", threads: 1, reading, progress: &progress };
+        let mut last = None;
+        let summary = replay.run(&Input::expand(&[path.clone(), behind]).unwrap(), |outcome| {
+            if last.is_none() {
+                fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(kept).unwrap();
+            }
+            last = Some(outcome);
+            true
+        });
+        let failures: Vec<_> = summary.failures.iter().map(|(input, e)| format!("{input}: {e}")).collect();
+        let expected = format!("{}: the file was shortened while it was read", path.display());
+        assert_eq!(failures, [expected], "{kept} by {reading:?}");
+        assert!(summary.bytes >= kept && summary.bytes < 6_000_000, "{}", summary.bytes);
+        assert_eq!(findings(last.as_slice())[0].actor.ip.as_deref(), Some("10.0.0.2"));
+    }
+}
+
 #[test]
 fn nobody_is_told_more_than_they_want_to_know() {
     let tripwire = Tripwire::new(&inventory());

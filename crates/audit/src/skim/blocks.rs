@@ -1,5 +1,7 @@
 //! Bit masks of what shapes a line of JSON, 64 bytes at a time.
 
+use super::names::Probe;
+
 /// Bytes looked at in one step; one bit of a mask each.
 pub(super) const BLOCK: usize = 64;
 
@@ -18,9 +20,31 @@ pub(super) struct Masks {
     pub(super) close: u64,
 }
 
-/// A way to make the masks of the first 64 of 65 bytes.
+/// How many values of a block are looked up without asking first how many there are: a guess that is right for most
+/// blocks costs less than a branch that is wrong for many.
+const USUAL: usize = 3;
+
+/// A way to look at blocks.
 pub(super) trait Blocks {
+    /// The masks of the first 64 of 65 bytes.
     fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks;
+
+    /// Of the bits of `ends`, at which strings end in the block at `base`, at least those whose string may be a name.
+    ///
+    /// # Safety
+    ///
+    /// `base` must be at least 64, and the block must end within `chunk`.
+    #[inline(always)]
+    unsafe fn may_be_names(&self, probe: Probe<'_>, chunk: &[u8], base: usize, ends: u64) -> u64 {
+        let (mut found, mut rest) = (0, ends);
+        for _ in 0..USUAL {
+            // SAFETY: `base` is at least 64 and `base + 64` within the chunk. With no end left this is 64, the byte
+            // after the block, which is looked at again in its own turn.
+            found |= unsafe { probe.before(chunk, base + rest.trailing_zeros() as usize) };
+            rest &= rest.wrapping_sub(1);
+        }
+        if found | rest == 0 { 0 } else { ends }
+    }
 }
 
 /// Needs no special instruction.
@@ -151,6 +175,73 @@ pub(super) mod avx512 {
                     open: is(bytes, b'{'),
                     close: is(bytes, b'}'),
                 }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod vbmi {
+    //! As with AVX-512, and the last bytes of all values of a block looked up at once.
+
+    use std::arch::x86_64::{
+        __m512i, _mm512_loadu_si512, _mm512_mask_test_epi8_mask, _mm512_permutex2var_epi8,
+        _mm512_ternarylogic_epi64,
+    };
+
+    use super::{
+        super::names::{Probe, Tails},
+        BLOCK, Blocks, Masks,
+        avx512::Avx512,
+    };
+
+    /// Whether this processor has what [`Vbmi`] needs.
+    pub(in crate::skim) fn available() -> bool {
+        super::avx512::available() && is_x86_feature_detected!("avx512vbmi")
+    }
+
+    /// To be used only from a function compiled for AVX-512 with VBMI, after [`available`] said yes.
+    pub(in crate::skim) struct Vbmi {
+        tables: [[__m512i; 2]; Tails::LENGTH],
+    }
+
+    impl Vbmi {
+        /// # Safety
+        ///
+        /// [`available`] must have said yes.
+        #[inline(always)]
+        pub(in crate::skim) unsafe fn new(tails: &Tails) -> Self {
+            // SAFETY: both halves of a table have 64 bytes and need no alignment.
+            let load = |table: &[[u8; 64]; 2]| unsafe {
+                [_mm512_loadu_si512(table[0].as_ptr().cast()), _mm512_loadu_si512(table[1].as_ptr().cast())]
+            };
+            Self { tables: std::array::from_fn(|i| load(&tails.0[i])) }
+        }
+    }
+
+    impl Blocks for Vbmi {
+        #[inline(always)]
+        fn masks(&self, window: &[u8; BLOCK + 1]) -> Masks {
+            Avx512.masks(window)
+        }
+
+        #[inline(always)]
+        unsafe fn may_be_names(&self, _: Probe<'_>, chunk: &[u8], base: usize, ends: u64) -> u64 {
+            // SAFETY: the loads begin at most five bytes before `base`, which is at least 64, and end within the
+            // block, which ends within the chunk, says the caller. The instructions are there, since nothing makes a
+            // `Vbmi` before `available` was asked.
+            unsafe {
+                let block = chunk.as_ptr().add(base);
+                let groups = |back: usize| {
+                    let bytes = _mm512_loadu_si512(block.sub(back).cast::<__m512i>());
+                    let [low, high] = self.tables[back - 1];
+                    _mm512_permutex2var_epi8(low, bytes, high)
+                };
+                /// The truth table of `a & b & c`.
+                const ALL: i32 = 0x80;
+                let three = _mm512_ternarylogic_epi64::<ALL>(groups(1), groups(2), groups(3));
+                let five = _mm512_ternarylogic_epi64::<ALL>(three, groups(4), groups(5));
+                _mm512_mask_test_epi8_mask(ends, five, five)
             }
         }
     }

@@ -19,15 +19,17 @@ pub use names::Names;
 
 /// What every line of the API server's own log begins with.
 const HEAD: &[u8] = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":""#;
-/// How many values of a block are looked up without asking first how many there are: a guess that is right for most
-/// blocks costs less than a branch that is wrong for many.
-const USUAL: usize = 3;
-
 /// Passes over `chunk`, which holds whole lines (the last may lack its line end), and calls `look` with the range of
 /// each line that must be read, line end excluded. Returns how many lines were passed as events without a name.
 pub fn skim(names: &Names, chunk: &[u8], look: impl FnMut(Range<usize>)) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
+        if let Some(tails) = names.tails()
+            && blocks::vbmi::available()
+        {
+            // SAFETY: `available` has just said that this processor has what the function is compiled for.
+            return unsafe { skim_vbmi(names, tails, chunk, look) };
+        }
         if blocks::avx512::available() {
             // SAFETY: `available` has just said that this processor has what the function is compiled for.
             return unsafe { skim_avx512(names, chunk, look) };
@@ -67,6 +69,14 @@ fn skim_avx512(names: &Names, chunk: &[u8], look: impl FnMut(Range<usize>)) -> u
     Pass::new(names, chunk, look).run(&blocks::avx512::Avx512)
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx2,popcnt,bmi1,bmi2,lzcnt")]
+fn skim_vbmi(names: &Names, tails: &names::Tails, chunk: &[u8], look: impl FnMut(Range<usize>)) -> u64 {
+    // SAFETY: this function is compiled for what `Vbmi` needs, so whoever called it has asked.
+    let blocks = unsafe { blocks::vbmi::Vbmi::new(tails) };
+    Pass::new(names, chunk, look).run(&blocks)
+}
+
 /// The state of a pass, all of it about the line at hand.
 struct Pass<'a, L> {
     names: &'a Names,
@@ -87,37 +97,19 @@ impl<'a, L: FnMut(Range<usize>)> Pass<'a, L> {
 
     #[inline(always)]
     fn run<B: Blocks>(mut self, blocks: &B) -> u64 {
-        let (chunk, probe) = (self.chunk, self.names.probe());
-        // Kept apart from the rest of the state, so that the loop holds it in a register.
-        let mut depth = 0;
+        let chunk = self.chunk;
         let mut base = 0;
         // Each step also looks at the byte after its block.
-        while let Some(window) = chunk.get(base..).and_then(|rest| rest.first_chunk::<{ BLOCK + 1 }>()) {
-            let masks = blocks.masks(window);
-            // What happens in a few blocks of a line is asked for at once: one branch costs less than four.
-            let mut rare = masks.newline | masks.escape;
-            if base == 0 {
-                rare = u64::MAX;
-            } else {
-                let mut ends = masks.value_end;
-                for _ in 0..USUAL {
-                    // SAFETY: `base` is at least 64 and `base + 64` within the chunk. With no end left this is 64,
-                    // the byte after the block, which is looked at again in its own turn.
-                    rare |= unsafe { probe.before(chunk, base + ends.trailing_zeros() as usize) };
-                    ends &= ends.wrapping_sub(1);
-                }
-                rare |= ends;
+        while let Some(window) = window(chunk, base) {
+            let mut masks = blocks.masks(window);
+            if base > 0 {
+                // SAFETY: `base` is at least 64, and the window lies within the chunk.
+                masks.value_end =
+                    unsafe { blocks.may_be_names(self.names.probe(), chunk, base, masks.value_end) };
             }
-            if rare == 0 {
-                depth += masks.open.count_ones() as i32 - masks.close.count_ones() as i32;
-            } else {
-                self.depth = depth;
-                self.parts(masks, base);
-                depth = self.depth;
-            }
-            base += BLOCK;
+            self.parts(masks, base);
+            base = self.usual_blocks(blocks, base + BLOCK);
         }
-        self.depth = depth;
         let tail = &chunk[base..];
         if !tail.is_empty() {
             let mut padded = [b' '; BLOCK + 1];
@@ -128,6 +120,27 @@ impl<'a, L: FnMut(Range<usize>)> Pass<'a, L> {
             self.end_line(chunk.len());
         }
         self.passed
+    }
+
+    /// Passes over blocks in which nothing happens but braces, from the second of the chunk on. Returns where the
+    /// first other one begins. A loop of its own, without a call, keeps what it compares with in registers.
+    #[inline(always)]
+    fn usual_blocks<B: Blocks>(&mut self, blocks: &B, mut base: usize) -> usize {
+        let (chunk, probe) = (self.chunk, self.names.probe());
+        let mut depth = self.depth;
+        while let Some(window) = window(chunk, base) {
+            let masks = blocks.masks(window);
+            // SAFETY: `base` is at least 64, and the window lies within the chunk.
+            let suspects = unsafe { blocks.may_be_names(probe, chunk, base, masks.value_end) };
+            // What happens in a few blocks of a line is asked for at once: one branch costs less than three.
+            if masks.newline | masks.escape | suspects != 0 {
+                break;
+            }
+            depth += masks.open.count_ones() as i32 - masks.close.count_ones() as i32;
+            base += BLOCK;
+        }
+        self.depth = depth;
+        base
     }
 
     /// A block looked at with care; each line in it has its own part.
@@ -187,4 +200,10 @@ impl<'a, L: FnMut(Range<usize>)> Pass<'a, L> {
             self.suspect |= !matches!(digits, Some(b"0026" | b"003c" | b"003e"));
         }
     }
+}
+
+/// The block at `base` and the byte after it.
+#[inline(always)]
+fn window(chunk: &[u8], base: usize) -> Option<&[u8; BLOCK + 1]> {
+    chunk.get(base..)?.first_chunk()
 }

@@ -1,6 +1,6 @@
 //! The names that the pass looks for, and the table that rules most strings out in one look.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The longest tail of a string that the table looks at, in bytes: one machine word.
 const WORD: usize = 8;
@@ -15,6 +15,8 @@ pub struct Names {
     hash_shift: u32,
     /// How far the word before a closing quote is shifted to leave its last `window` bytes.
     window_shift: u32,
+    /// The tails of the names, where these are few enough.
+    tails: Option<Box<Tails>>,
 }
 
 impl Names {
@@ -33,6 +35,7 @@ impl Names {
             table: vec![0; 1 << (bits - 6)],
             hash_shift: 64 - bits,
             window_shift: u32::try_from(64 - 8 * window).unwrap_or(0),
+            tails: Tails::new(&exact).map(Box::new),
             exact,
         };
         for name in names.exact.iter() {
@@ -46,6 +49,11 @@ impl Names {
             }
         }
         names
+    }
+
+    /// The last bytes of the names, where looking them up rules most strings out.
+    pub(super) fn tails(&self) -> Option<&Tails> {
+        self.tails.as_deref()
     }
 
     /// The table, ready to be asked many times.
@@ -81,6 +89,49 @@ impl Names {
         self.exact.contains(text.as_bytes())
     }
 }
+
+/// Which names have a byte at which place from their end: 128 entries a place, in halves that fit a register. Each
+/// bit of an entry is a group of names. A string whose last bytes have no bit in common is no name. A byte over 127
+/// is looked up without its highest bit, which can only add a look.
+#[derive(Debug, Clone)]
+pub(super) struct Tails(pub(super) [[[u8; 64]; 2]; Self::LENGTH]);
+
+impl Tails {
+    /// How many bytes from the end are looked at.
+    pub(super) const LENGTH: usize = 5;
+    /// How many different tails the groups keep apart well enough.
+    const MOST: usize = 48;
+
+    /// None where there are so many that looking them up would rule too few strings out.
+    fn new(names: &HashSet<Box<[u8]>>) -> Option<Self> {
+        let tails: BTreeSet<[Option<u8>; Self::LENGTH]> = names.iter().map(|name| Self::of(name)).collect();
+        if tails.len() > Self::MOST {
+            return None;
+        }
+        let mut places = [[[0; 64]; 2]; Self::LENGTH];
+        // Neighbours in this order end alike, so a group of them lets the fewest others through.
+        for (n, tail) in tails.iter().enumerate() {
+            let group = 1 << (n * GROUPS / tails.len());
+            for (place, byte) in places.iter_mut().zip(tail) {
+                match byte.map(|byte| usize::from(byte & 0x7f)) {
+                    Some(byte) => place[byte >> 6][byte & 63] |= group,
+                    None => place.as_flattened_mut().iter_mut().for_each(|entry| *entry |= group),
+                }
+            }
+        }
+        Some(Self(places))
+    }
+
+    /// The last bytes from the end on. Before a name that is shorter stands its opening quote, and before that
+    /// anything.
+    fn of(name: &[u8]) -> [Option<u8>; Self::LENGTH] {
+        let mut backwards = name.iter().rev().chain(b"\"").copied();
+        std::array::from_fn(|_| backwards.next())
+    }
+}
+
+/// Bits of an entry of [`Tails`].
+const GROUPS: usize = 8;
 
 /// A look at the table by the first hash alone, without a branch.
 #[derive(Clone, Copy)]

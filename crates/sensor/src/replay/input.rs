@@ -4,12 +4,15 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sundew_audit::{
     decompress::{self, Compression},
     documents::{Framing, Piece, Splitter},
 };
+
+use super::mapped::{Mapped, Regular};
 
 /// How much is read at once: large enough that reading costs little, small enough for the processor's cache.
 pub(super) const CHUNK: usize = 256 << 10;
@@ -100,11 +103,18 @@ pub(super) enum Kind {
 pub(super) struct Buffer {
     room: Vec<u8>,
     filled: usize,
+    /// Lines that were not copied; then nothing is in the room.
+    pub(super) mapped: Option<Mapped>,
 }
 
 impl Buffer {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.room[..self.filled]
+    }
+
+    /// How many bytes of input it stands for.
+    pub(super) fn len(&self) -> usize {
+        self.mapped.as_ref().map_or(self.filled, |mapped| mapped.len())
     }
 
     fn set(&mut self, bytes: &[u8]) {
@@ -131,6 +141,14 @@ impl Buffer {
 pub(super) struct Reader {
     source: Box<dyn Read + Send>,
     compression: Compression,
+    /// The file behind `source`, where that is one and not compressed.
+    regular: Option<Arc<Regular>>,
+    /// Whether lines may be left where they are in the file.
+    map: bool,
+    /// How many bytes of the input were read or mapped.
+    read: u64,
+    /// The file must be set to that place before it is read again.
+    away: bool,
     framing: Option<Framing>,
     ordered: bool,
     /// Bytes after the last whole line.
@@ -144,15 +162,24 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(input: &Input) -> io::Result<Self> {
-        let raw: Box<dyn Read + Send> = match input {
-            Input::Stdin => Box::new(io::stdin()),
-            Input::File(path) => Box::new(File::open(path)?),
+    /// Opens `input`; `map` allows [`Buffer::mapped`] lines.
+    pub(super) fn open(input: &Input, map: bool) -> io::Result<Self> {
+        let (raw, regular): (Box<dyn Read + Send>, _) = match input {
+            Input::Stdin => (Box::new(io::stdin()), None),
+            Input::File(path) => {
+                let file = File::open(path)?;
+                let regular = Regular::new(&file)?;
+                (Box::new(file), regular)
+            }
         };
         let (compression, source) = decompress::reader(raw)?;
         Ok(Self {
             source,
             compression,
+            regular: regular.filter(|_| compression == Compression::None),
+            map,
+            read: 0,
+            away: false,
             framing: None,
             ordered: false,
             carry: Vec::new(),
@@ -171,12 +198,13 @@ impl Reader {
     /// Puts the next chunk into `buffer`. None at the end.
     pub(super) fn next(&mut self, buffer: &mut Buffer) -> io::Result<Option<Kind>> {
         buffer.filled = 0;
+        buffer.mapped = None;
         if self.framing.is_none() {
             self.sniff();
         }
         let next = match self.framing {
             Some(Framing::Documents) => self.next_document(buffer),
-            _ => self.next_lines(buffer),
+            _ => self.next_window(buffer).or_else(|| self.next_lines(buffer)),
         };
         match next {
             Some(kind) => Ok(Some(kind)),
@@ -189,12 +217,23 @@ impl Reader {
         if self.ended {
             return;
         }
-        match fill(&mut self.source, buffer, wanted) {
-            Ok(more) => self.ended = !more,
-            Err(error) => {
-                self.ended = true;
-                self.failure = Some(error);
-            }
+        let had = buffer.filled;
+        let filled = self.go_back().and_then(|()| fill(&mut self.source, buffer, wanted));
+        self.read += (buffer.filled - had) as u64;
+        let failure = match filled {
+            Ok(true) => return,
+            Ok(false) => self.regular.as_ref().and_then(|file| file.ended_at(self.read)),
+            Err(error) => Some(error),
+        };
+        self.ended = true;
+        self.failure = self.failure.take().or(failure);
+    }
+
+    /// Sets the file behind what windows have shown.
+    fn go_back(&mut self) -> io::Result<()> {
+        match &self.regular {
+            Some(file) if std::mem::take(&mut self.away) => file.go_to(self.read),
+            _ => Ok(()),
         }
     }
 
@@ -208,6 +247,31 @@ impl Reader {
         self.ordered = framing == Framing::Documents || !matches!(first, None | Some(b'{' | b'['));
         self.framing = Some(framing);
         self.carry.extend_from_slice(head);
+    }
+
+    /// Whole lines without copying them, where that can be.
+    fn next_window(&mut self, buffer: &mut Buffer) -> Option<Kind> {
+        let file = self.regular.as_ref()?;
+        if !self.map || self.ordered || self.in_long_line || self.ended {
+            return None;
+        }
+        // The beginning of a line may have been read already.
+        let from = self.read - self.carry.len() as u64;
+        match file.window(from) {
+            Ok(mapped) => {
+                let mapped = mapped?;
+                self.read = from + mapped.len() as u64;
+                self.away = true;
+                self.carry.clear();
+                buffer.mapped = Some(mapped);
+                Some(Kind::Lines)
+            }
+            // What is left of it can still be copied.
+            Err(_) => {
+                self.failure = self.failure.take().or_else(|| file.shortened());
+                None
+            }
+        }
     }
 
     fn next_lines(&mut self, buffer: &mut Buffer) -> Option<Kind> {

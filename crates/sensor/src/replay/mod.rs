@@ -4,6 +4,7 @@
 //! input before anything is decided, so that the number of threads changes nothing but the time.
 
 mod input;
+mod mapped;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use sundew_detect::{
 
 use input::{Buffer, Kind, Reader};
 pub use input::{Input, MAX_LINE};
+use mapped::Mapped;
 
 /// How events are read. All three find the same; they differ in what they check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,8 @@ struct Said {
 /// The inputs, and where reading has come to.
 struct Feed<'f> {
     inputs: &'f [Input],
+    /// Lines may be left where they are in a file: only the skim can pass over them there.
+    map: bool,
     at: usize,
     reader: Option<Reader>,
     number: u64,
@@ -146,7 +150,7 @@ impl Replay<'_> {
     /// Reads `inputs` to their end and calls `outcome` for everything to be told, in the order of the input. It
     /// returns false to stop early.
     pub fn run(&self, inputs: &[Input], outcome: impl FnMut(Outcome) -> bool + Send) -> Summary {
-        let feed = Mutex::new(Feed::new(inputs));
+        let feed = Mutex::new(Feed::new(inputs, self.reading == Reading::Skim));
         let settler = Mutex::new(Settler {
             inputs,
             next: 0,
@@ -195,10 +199,13 @@ impl Replay<'_> {
         let mut feed = lock(feed);
         let Some(kind) = feed.take(buffer, said) else { return said.failure.is_some() };
         let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
-        said.bytes = buffer.bytes().len() as u64;
+        said.bytes = buffer.len() as u64;
         if kind == Kind::Lines {
             drop(feed);
-            self.lines(buffer.bytes(), unwrapper, said);
+            match buffer.mapped.take() {
+                Some(mapped) => self.mapped(&mapped, unwrapper, said),
+                None => self.lines(buffer.bytes(), unwrapper, said),
+            }
             unwrapper.finish(&mut |item| self.item(item, said));
         } else {
             self.in_order(kind, buffer.bytes(), &mut feed, said);
@@ -251,6 +258,23 @@ impl Replay<'_> {
         }
     }
 
+    fn mapped(&self, mapped: &Mapped, unwrapper: &mut Unwrapper, said: &mut Said) {
+        let passed = mapped.skim(self.tripwire.names(), |line| {
+            unwrapper.line(line, &mut |item| self.item(item, said));
+        });
+        match passed {
+            Ok(passed) => said.events += passed,
+            Err(_) => {
+                // Lines of what was not there may have been understood; all is forgotten and read again.
+                *unwrapper = Unwrapper::new();
+                let (bytes, failure) = mapped.copy();
+                let (number, input) = (said.number, said.input);
+                *said = Said { number, input, bytes: bytes.len() as u64, failure, ..Said::default() };
+                self.lines(&bytes, unwrapper, said);
+            }
+        }
+    }
+
     /// One line by `serde_json`; what that refuses goes the usual way.
     fn plain_line(&self, line: &[u8], unwrapper: &mut Unwrapper, said: &mut Said) {
         let event = std::str::from_utf8(line).ok().and_then(|text| plain::event(text).ok());
@@ -287,9 +311,10 @@ impl Replay<'_> {
 }
 
 impl<'f> Feed<'f> {
-    fn new(inputs: &'f [Input]) -> Self {
+    fn new(inputs: &'f [Input], map: bool) -> Self {
         Self {
             inputs,
+            map,
             at: 0,
             reader: None,
             number: 0,
@@ -304,7 +329,7 @@ impl<'f> Feed<'f> {
         while self.at < self.inputs.len() {
             let next = match &mut self.reader {
                 Some(reader) => reader.next(buffer),
-                None => match Reader::open(&self.inputs[self.at]) {
+                None => match Reader::open(&self.inputs[self.at], self.map) {
                     Ok(reader) => {
                         self.reader = Some(reader);
                         continue;
