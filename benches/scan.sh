@@ -7,6 +7,8 @@
 # scale KUBISCAN_SCALE), and the ratio is printed. FOLDER keeps the clusters for the next time.
 set -euo pipefail
 export LC_ALL=C
+[ -z "${KUBISCAN:-}" ] || KUBISCAN=$(realpath "$KUBISCAN")
+[ -z "${FOLDER:-}" ] || FOLDER=$(realpath "$FOLDER")
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
 shift || true
@@ -24,7 +26,7 @@ case $form in
 esac
 
 cargo build --release --quiet
-cargo build --release --quiet --package sundew-posture --example generate
+cargo build --release --quiet --package sundew-posture --example generate_cluster
 sundew=$target/release/sundew
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,9 +35,10 @@ folder=${FOLDER:-$work}
 # The cluster of a scale and a form, made unless it is there.
 cluster() {
   local to=$folder/cluster-$1-$2
-  # Pods are written last.
-  if [ ! -f "$to/pods.json" ] && [ ! -f "$to/pods.yaml" ]; then
-    "$target/release/examples/generate" "$to" --scale "$1" "${@:3}"
+  if [ ! -d "$to" ]; then
+    rm -rf "$to.part"
+    "$target/release/examples/generate_cluster" "$to.part" --scale "$1" "${@:3}"
+    mv "$to.part" "$to"
   fi
   echo "$to"
 }
@@ -50,15 +53,17 @@ objects() {
 
 # Runs the rest of the arguments once and adds "seconds KiB" to a file. Findings may end a scan with status 1.
 measure() {
-  local to=$1 status=0
+  local to=$1 status=0 start end
   shift
-  /usr/bin/time --quiet -o "$work/time" -f '%e %M' "$@" > "$work/out" 2> "$work/errors" || status=$?
+  start=$EPOCHREALTIME
+  /usr/bin/time --quiet -o "$work/peak" -f %M "$@" > "$work/out" 2> "$work/errors" || status=$?
+  end=$EPOCHREALTIME
   if [ "$status" -gt 1 ] || [ ! -s "$work/out" ]; then
     echo "failed with status $status: $*" >&2
     tail -n 5 "$work/errors" >&2
     exit 1
   fi
-  cat "$work/time" >> "$to"
+  awk -v a="$start" -v b="$end" '{printf "%.4f %s\n", b - a, $1}' "$work/peak" >> "$to"
 }
 
 least() { sort -n "$1" | awk 'NR == 1 {print $1}'; }
@@ -77,33 +82,38 @@ for scale in "${scales[@]}"; do
   done
   share=$(awk -v s="$(least "$times")" -v n="$count" 'BEGIN {printf "%.15f", s / (n * log(n) / log(2))}')
   first=${first:-$share}
-  awk -v l="$scale" -v n="$count" -v b="$bytes" -v s="$(least "$times")" -v m="$(most "$times")" -v h="$share" -v f="$first" \
-    'BEGIN {printf "%-6s %9d %12d %9.2f %9.0f %11s\n", l, n, b, s, m * 1024 / 1e6, (f > 0) ? sprintf("%.2f", h / f) : "-"}'
+  awk -v l="$scale" -v n="$count" -v b="$bytes" -v s="$(least "$times")" -v m="$(most "$times")" \
+    -v h="$share" -v f="$first" 'BEGIN {printf "%-6s %9d %12d %9.3f %9.0f %11s\n", l, n, b, s, m * 1024 / 1e6, sprintf("%.2f", h / f)}'
 done
 
 [ -n "${KUBISCAN:-}" ] || exit 0
 python=$KUBISCAN/venv/bin/python
 [ -x "$python" ] || python=python3
-scale=${KUBISCAN_SCALE:-0.2}
-at=$(cluster "$scale" kubectl)
-# KubiScan reads one file: a JSON array of lists. It looks at no other kinds than these.
+scale=${KUBISCAN_SCALE:-0.5}
+[ "$form" != yaml ] || { echo 'KubiScan is compared on JSON only' >&2; exit 1; }
+at=$(cluster "$scale" "$form" ${flags[@]+"${flags[@]}"})
+# KubiScan reads one file: a JSON array of lists whose items have a kind. It looks at no other kinds than these.
 joined=$work/joined.json
 "$python" - "$joined" "$at"/{roles,clusterroles,rolebindings,clusterrolebindings,pods}.json <<'PYTHON'
 import json, sys
 lists = [json.load(open(path)) for path in sys.argv[2:]]
+for every in lists:
+    for item in every["items"]:
+        item.setdefault("kind", every["kind"].removesuffix("List"))
+        item.setdefault("apiVersion", every["apiVersion"])
 json.dump(lists, open(sys.argv[1], "w"))
 PYTHON
 measure "$work/theirs" "$python" -W ignore "$KUBISCAN/KubiScan.py" -q -nc -f "$joined" -a
 for ((round = 0; round < rounds; round++)); do
   measure "$work/ours" "$sundew" scan --from "$at" --output "$output"
 done
-printf '\nscale %s, as kubectl prints it: KubiScan -a once, sundew scan %s times, least time\n\n' "$scale" "$rounds"
+printf '\nscale %s: KubiScan -a once, sundew scan %s times, least time\n\n' "$scale" "$rounds"
 printf '%-12s %9s %9s\n' program seconds MB
 for program in theirs ours; do
   name=sundew
   [ "$program" = ours ] || name=KubiScan
   awk -v l="$name" -v s="$(least "$work/$program")" -v m="$(most "$work/$program")" \
-    'BEGIN {printf "%-12s %9.2f %9.0f\n", l, s, m * 1024 / 1e6}'
+    'BEGIN {printf "%-12s %9.3f %9.0f\n", l, s, m * 1024 / 1e6}'
 done
 awk -v a="$(least "$work/theirs")" -v b="$(least "$work/ours")" \
-  'BEGIN {printf "%-12s %9s\n", "ratio", (b > 0) ? sprintf("%.0f", a / b) : "over " a / 0.01}'
+  'BEGIN {printf "%-12s %9.0f\n", "ratio", a / b}'

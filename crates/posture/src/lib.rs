@@ -6,12 +6,20 @@
 //!    the [`model`]: a [`Cluster`].
 //! 2. [`rbac`] answers exactly what Kubernetes' RBAC authorizer would: who can do what, and through which binding.
 //! 3. [`risk`] holds the grants that let their holder become more than they are, one rule file a risk.
+//! 4. [`assess`] finds who holds them, what runs with them and where they lead; [`usage`] what of them is used.
+//! 5. [`report`] is what comes out.
 
+pub mod assess;
 pub mod model;
+pub mod questions;
 pub mod rbac;
 pub mod read;
+pub mod render;
+pub mod report;
 pub mod risk;
+pub mod usage;
 
+pub use assess::{Settings, scan};
 pub use model::Cluster;
 pub use read::{ReadError, Reader};
 pub use sundew_audit::Severity;

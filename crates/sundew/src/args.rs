@@ -1,9 +1,13 @@
 //! The command line: what can be asked for, in the words of the help.
 
+mod scan;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sundew_detect::Severity;
+
+pub(crate) use self::scan::{Filters, Format, List, Rules, Scan, Show, Source, WhoCan};
 
 /// Catches the use of stolen Kubernetes identities.
 #[derive(Debug, Parser)]
@@ -21,6 +25,10 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Search audit logs of the past: the same detection at the speed of the disk
     Replay(Replay),
+    /// Find what each identity, pod and node could do if it were stolen, and the way from there to the whole cluster
+    Scan(Box<Scan>),
+    /// List everybody who can do one thing, and through which binding and role
+    WhoCan(WhoCan),
     /// Show what the sensor's store holds: positions, incidents, messages not delivered
     Status(Status),
     /// Try again to deliver messages that were given up
@@ -165,4 +173,18 @@ pub(crate) enum SchemaOf {
     Finding,
     /// A line of `sundew replay --incidents --output json`
     Incident,
+    /// What `sundew scan --output json` prints
+    Report,
+    /// What `sundew scan --compare FILE --output json` prints
+    Change,
+    /// A file of `sundew scan --risks`
+    Risk,
+    /// The file of `sundew scan --exceptions`
+    Exceptions,
+    /// What `sundew scan --of OBJECT --output json` prints
+    Object,
+    /// What `sundew who-can --output json` prints
+    WhoCan,
+    /// What `sundew who-can --as SUBJECT --output json` prints
+    May,
 }

@@ -5,12 +5,16 @@ mod check;
 mod decoys;
 mod demo;
 mod exit;
+mod gather;
 mod logging;
+mod page;
 mod replay;
+mod scan;
 mod schema;
 mod status;
 mod table;
 mod watch;
+mod who_can;
 
 use std::process::ExitCode;
 
@@ -24,6 +28,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Watch(args) => watch::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Scan(args) => scan::run(&args),
+        Command::WhoCan(args) => who_can::run(&args),
         Command::Status(args) => status::show(&args),
         Command::Redeliver(args) => status::redeliver(&args),
         Command::Check(args) => check::run(&args),

@@ -5,6 +5,11 @@ use std::io::{self, Write};
 use anyhow::Result;
 use sundew_decoy::Inventory;
 use sundew_detect::{Finding, Incident};
+use sundew_posture::{
+    questions::{About, May, WhoCan},
+    report::{Change, Report},
+    risk::{ExceptionFile, Risk},
+};
 
 use crate::{
     args::{self, SchemaOf},
@@ -17,6 +22,13 @@ pub(crate) fn run(args: &args::Schema) -> Result<Exit> {
         SchemaOf::Config => sundew_sensor::Config::schema(),
         SchemaOf::Finding => schemars::schema_for!(Finding).to_value(),
         SchemaOf::Incident => schemars::schema_for!(Incident).to_value(),
+        SchemaOf::Report => schemars::schema_for!(Report).to_value(),
+        SchemaOf::Change => schemars::schema_for!(Change).to_value(),
+        SchemaOf::Risk => schemars::schema_for!(Risk).to_value(),
+        SchemaOf::Exceptions => schemars::schema_for!(ExceptionFile).to_value(),
+        SchemaOf::Object => schemars::schema_for!(About).to_value(),
+        SchemaOf::WhoCan => schemars::schema_for!(WhoCan).to_value(),
+        SchemaOf::May => schemars::schema_for!(May).to_value(),
     };
     writeln!(io::stdout().lock(), "{schema:#}")?;
     Ok(Exit::Clean)

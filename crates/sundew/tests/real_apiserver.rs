@@ -5,8 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
-#[path = "common/controlplane.rs"]
-mod controlplane;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +16,9 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use common::{Watch, alerts, eventually, ran, sundew};
-use controlplane::{ControlPlane, Pki, Wanted, binaries};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
 use tempfile::TempDir;
 
 const DECOY: &str = "system:serviceaccount:honeypot:backup-sa";

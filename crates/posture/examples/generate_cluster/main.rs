@@ -1,5 +1,5 @@
 //! Writes a Kubernetes cluster of any size, one file a kind:
-//! `generate DIR [--scale 1.0] [--seed 1] [--compact | --yaml]`.
+//! `generate_cluster DIR [--scale 1.0] [--seed 1] [--compact | --yaml]`.
 //!
 //! Scale 1.0 is 10,000 Roles and ClusterRoles, 50,000 bindings, 20,000 ServiceAccounts and 100,000 Pods. The same seed
 //! gives the same bytes. Every object is made, written and forgotten; only names are kept (`plan`). The files are
@@ -31,7 +31,7 @@ struct Args {
     form: Form,
 }
 
-const USAGE: &str = "usage: generate DIR [--scale 1.0] [--seed 1] [--compact | --yaml]";
+const USAGE: &str = "usage: generate_cluster DIR [--scale 1.0] [--seed 1] [--compact | --yaml]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = parse(std::env::args().skip(1))?;

@@ -192,7 +192,8 @@ impl Plan {
     fn draw_roles(&mut self, rng: &mut Rng, recorded: &[Value]) {
         let made =
             |kind| recorded.iter().filter(|object| object["kind"] == kind && is_built_in(object)).count();
-        let wanted = self.scaled(1500).saturating_sub(made("ClusterRole")).max(10);
+        // Five more gather the others.
+        let wanted = self.scaled(1500).saturating_sub(made("ClusterRole") + 5).max(10);
         self.cluster_roles = (0..wanted).map(|number| format!("{}-{number}", app(rng))).collect();
         let wanted = self.scaled(8500).saturating_sub(made("Role")).max(1);
         for number in 0..wanted {

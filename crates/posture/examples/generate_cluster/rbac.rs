@@ -239,8 +239,11 @@ pub(crate) fn bindings(plan: &Plan, recorded: &[Value], folder: &Folder) -> io::
                 if cluster { cluster_role(plan, &mut rng) } else { role(plan, namespace, &mut rng) };
             let name = format!("{}-{number}", role.trim_start_matches("system:"));
             let meta = meta(&mut rng, if cluster { "" } else { &namespace.name }, &name);
+            // Were everyone given much, every identity would reach the top in one step and no search would be needed.
+            let narrow = role_kind == "Role" || role == "view";
             let count = [1, 1, 1, 2, 3][rng.usize(..5)];
-            let subjects: Vec<Value> = (0..count).map(|_| subject(plan, namespace, &mut rng)).collect();
+            let subjects: Vec<Value> =
+                (0..count).map(|_| subject(plan, namespace, &mut rng, narrow)).collect();
             list.push(&json!({
                 "apiVersion": VERSION,
                 "kind": kind,
@@ -281,7 +284,8 @@ fn cluster_role(plan: &Plan, rng: &mut Rng) -> (&'static str, String) {
     ("ClusterRole", name)
 }
 
-fn subject(plan: &Plan, namespace: &Namespace, rng: &mut Rng) -> Value {
+/// Whom a binding names; everyone only where it grants something `narrow`.
+fn subject(plan: &Plan, namespace: &Namespace, rng: &mut Rng, narrow: bool) -> Value {
     let account = |namespace: &Namespace, rng: &mut Rng| {
         let name = &namespace.accounts[rng.usize(..namespace.accounts.len())].name;
         json!({ "kind": "ServiceAccount", "name": name, "namespace": namespace.name })
@@ -292,9 +296,9 @@ fn subject(plan: &Plan, namespace: &Namespace, rng: &mut Rng) -> Value {
             json!({ "kind": "ServiceAccount", "name": format!("gone-{}", rng.u16(..)), "namespace": namespace.name })
         }
         100..130 => other("Group", format!("system:serviceaccounts:{}", namespace.name)),
-        130..132 => other("Group", "system:authenticated".to_owned()),
-        132..133 => other("Group", "system:serviceaccounts".to_owned()),
-        133..900 => account(plan.any_namespace(rng), rng),
+        130..132 if narrow => other("Group", "system:authenticated".to_owned()),
+        132..133 if narrow => other("Group", "system:serviceaccounts".to_owned()),
+        130..900 => account(plan.any_namespace(rng), rng),
         900..2400 => other("User", format!("user{}@example.com", rng.usize(..plan.scaled(3000) + 20))),
         2400..3400 => other("Group", format!("oidc:{}-developers", plan.any_namespace(rng).name)),
         _ => account(namespace, rng),

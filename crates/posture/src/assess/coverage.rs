@@ -83,7 +83,8 @@ pub(crate) struct Terms<'r> {
 impl<'r> Terms<'r> {
     /// Numbers the grants of `risks`, which are at most [`MOST_GRANTS`]; further risks are left out.
     pub(crate) fn new(risks: impl IntoIterator<Item = &'r Risk>) -> Self {
-        let mut terms = Self { risks: Vec::new(), first: Vec::new(), by_resource: HashMap::new(), grants: Vec::new() };
+        let mut terms =
+            Self { risks: Vec::new(), first: Vec::new(), by_resource: HashMap::new(), grants: Vec::new() };
         for risk in risks {
             if terms.grants.len() + risk.grants.len() > MOST_GRANTS {
                 continue;
@@ -129,6 +130,19 @@ impl<'r> Terms<'r> {
                 self.by_resource.get(&**resource).into_iter().flatten().copied().for_each(&mut hold);
             }
         }
+    }
+
+    /// Whether a rule covers any grant of any risk.
+    pub(crate) fn is_risky(&self, rule: &Rule) -> bool {
+        let mut coverage = Coverage::default();
+        self.add(rule, &mut coverage);
+        !coverage.is_empty()
+    }
+
+    /// Whether `coverage` has any grant of the risk of number `risk`.
+    pub(crate) fn touches(&self, risk: usize, coverage: &Coverage) -> bool {
+        let mut bits = self.first[risk]..self.first[risk] + self.risks[risk].grants.len();
+        bits.any(|bit| coverage.all.has(bit) || coverage.named.has(bit))
     }
 
     /// How far `coverage` makes the risk of number `risk`, if it does.

@@ -21,7 +21,8 @@ pub struct Weakness {
 /// Capabilities with which a process leaves its container (capabilities(7)).
 const ESCAPING: [&str; 6] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"];
 /// Capabilities that are more than a workload ordinarily needs.
-const STRONG: [&str; 7] = ["SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "SYS_CHROOT", "SYSLOG", "SYS_BOOT"];
+const STRONG: [&str; 7] =
+    ["SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "SYS_CHROOT", "SYSLOG", "SYS_BOOT"];
 /// Paths of a node whose content is the node: who writes there runs there, and who reads some has its credentials.
 const NODE_PATHS: [&str; 13] = [
     "/etc",
@@ -45,7 +46,8 @@ const SOCKETS: [&str; 4] = ["docker.sock", "containerd.sock", "crio.sock", "cri-
 pub fn weaknesses(workload: &Workload) -> Vec<Weakness> {
     let spec = &workload.spec;
     let mut found = Vec::new();
-    let mut tell = |id, what: String, severity, takes_node| found.push(Weakness { id, what, severity, takes_node });
+    let mut tell =
+        |id, what: String, severity, takes_node| found.push(Weakness { id, what, severity, takes_node });
     let traces = spec.containers.iter().any(|c| c.capabilities.iter().any(|cap| bare(cap) == "SYS_PTRACE"));
     if spec.host_pid {
         tell("host-pid", "sees the node's processes (hostPID)".into(), Severity::Medium, traces);
@@ -70,7 +72,12 @@ pub fn weaknesses(workload: &Workload) -> Vec<Weakness> {
             }
         }
         if let [port, ..] = container.host_ports[..] {
-            tell("host-port", format!("container {name} opens port {port} of the node"), Severity::Low, false);
+            tell(
+                "host-port",
+                format!("container {name} opens port {port} of the node"),
+                Severity::Low,
+                false,
+            );
         }
         let user = container.run_as_user.or(spec.run_as_user);
         let not_root = container.run_as_non_root.or(spec.run_as_non_root).unwrap_or(false);
@@ -93,8 +100,10 @@ fn host_paths(spec: &PodSpec, tell: &mut impl FnMut(&'static str, String, Severi
         let path = &*host.path;
         let how = if writes { "writes" } else { "reads" };
         let what = format!("{how} {path} of the node (hostPath)");
-        let within = |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
-        let whole = path == "/" || path == "/var" || path == "/var/lib" || path == "/run" || path == "/var/run";
+        let within =
+            |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+        let whole =
+            path == "/" || path == "/var" || path == "/var/lib" || path == "/run" || path == "/var/run";
         if !is_used {
             continue;
         } else if SOCKETS.iter().any(|socket| path.ends_with(socket)) {

@@ -179,6 +179,14 @@ impl<'c> Holdings<'c> {
         found
     }
 
+    /// Whether a binding takes part in what is held.
+    pub(crate) fn takes_part(&self, binding: usize, held: &Held) -> bool {
+        let of = &self.cluster().bindings[binding];
+        let here = of.cluster || Some(&of.meta.namespace) == held.namespace.as_ref();
+        let role = self.rbac.role_of(binding);
+        here && role.is_some_and(|role| self.terms.touches(held.risk, &self.coverage[role]))
+    }
+
     /// The rules of one binding that take part in what is held.
     pub(crate) fn evidence_of_binding(&self, binding: usize, held: &Held, found: &mut Vec<Evidence>) {
         let of = &self.cluster().bindings[binding];

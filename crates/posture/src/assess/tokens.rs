@@ -39,7 +39,9 @@ impl HeldToken {
     pub fn is_for_api(&self) -> bool {
         match &self.way {
             Way::Projected { audience: Some(audience), .. } => {
-                audience.contains("kubernetes.default") || &**audience == "api" || audience.contains("kube-apiserver")
+                audience.contains("kubernetes.default")
+                    || &**audience == "api"
+                    || audience.contains("kube-apiserver")
             }
             _ => true,
         }
@@ -75,11 +77,19 @@ impl<'c> Tokens<'c> {
             let seen = |file: &str| -> Vec<(Str, String)> {
                 let mounts = spec.containers.iter().flat_map(|c| c.mounts.iter().map(move |m| (c, m)));
                 let mounts = mounts.filter(|(_, mount)| mount.volume == volume.name);
-                mounts.map(|(c, mount)| (c.name.clone(), format!("{}/{file}", mount.path.trim_end_matches('/')))).collect()
+                mounts
+                    .map(|(c, mount)| {
+                        (c.name.clone(), format!("{}/{file}", mount.path.trim_end_matches('/')))
+                    })
+                    .collect()
             };
             let mut legacy = |secret: &Str| {
                 if let Some(account) = self.account_of(workload, secret) {
-                    found.push(HeldToken { account, way: Way::SecretVolume(secret.clone()), containers: seen("token") });
+                    found.push(HeldToken {
+                        account,
+                        way: Way::SecretVolume(secret.clone()),
+                        containers: seen("token"),
+                    });
                 }
             };
             match &volume.kind {
@@ -105,7 +115,10 @@ impl<'c> Tokens<'c> {
             self.of_environment(workload, container, &mut found);
         }
         // A template, or a manifest of a pod, is not yet written out; a pod that runs is.
-        if !written_out && self.automounts(workload) && (workload.kind != WorkloadKind::Pod || spec.node.is_none()) {
+        if !written_out
+            && self.automounts(workload)
+            && (workload.kind != WorkloadKind::Pod || spec.node.is_none())
+        {
             let path = "/var/run/secrets/kubernetes.io/serviceaccount/token";
             let containers = spec.containers.iter().map(|c| (c.name.clone(), path.to_owned())).collect();
             found.push(HeldToken { account: spec.account.clone(), way: Way::Automounted, containers });

@@ -32,19 +32,22 @@ impl Identity {
         Self { user: format!("system:serviceaccount:{namespace}:{name}").into(), groups: groups.into() }
     }
 
-    /// A user with the groups that are given, and that of all who are known; an account's name is taken as the account.
+    /// A user with the groups that are given, and that of all who are known, or for `system:anonymous` of all who are
+    /// not; an account's name with no groups is taken as the account.
     pub fn user(name: &str, groups: &[&str]) -> Self {
-        if name == ANONYMOUS && groups.is_empty() {
-            return Self { user: name.into(), groups: vec![UNAUTHENTICATED.into()] };
-        }
         if let (Some((namespace, name)), true) = (account_of(name), groups.is_empty()) {
             return Self::account(namespace, name);
         }
-        let mut groups: Vec<Str> = groups.iter().map(|&group| group.into()).collect();
-        if !groups.iter().any(|group| matches!(&**group, AUTHENTICATED | UNAUTHENTICATED)) {
-            groups.push(AUTHENTICATED.into());
+        let mut all: Vec<Str> = Vec::with_capacity(groups.len() + 1);
+        for &group in groups {
+            if !all.iter().any(|other| **other == *group) {
+                all.push(group.into());
+            }
         }
-        Self { user: name.into(), groups }
+        if !all.iter().any(|group| matches!(&**group, AUTHENTICATED | UNAUTHENTICATED)) {
+            all.push(if name == ANONYMOUS { UNAUTHENTICATED } else { AUTHENTICATED }.into());
+        }
+        Self { user: name.into(), groups: all }
     }
 
     /// A node's kubelet.
@@ -112,5 +115,8 @@ impl fmt::Display for Identity {
 
 /// Namespace and name of an account from its user name.
 pub(crate) fn account_of(user: &str) -> Option<(&str, &str)> {
-    user.strip_prefix("system:serviceaccount:")?.split_once(':')
+    // No account lies outside a namespace: a subject that names none in a ClusterRoleBinding is nobody.
+    user.strip_prefix("system:serviceaccount:")?
+        .split_once(':')
+        .filter(|(namespace, _)| !namespace.is_empty())
 }

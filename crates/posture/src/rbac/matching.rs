@@ -14,11 +14,9 @@ pub fn resource_matches(rule: &str, resource: &str, subresource: &str) -> bool {
     if subresource.is_empty() {
         return rule == resource;
     }
-    match rule.split_once('/') {
-        Some(("*", of)) => of == subresource,
-        Some((main, of)) => main == resource && of == subresource,
-        None => false,
-    }
+    // From the end, as a question may have slashes in either part.
+    let main = rule.strip_suffix(subresource).and_then(|start| start.strip_suffix('/'));
+    main.is_some_and(|main| main == "*" || main == resource)
 }
 
 /// Paths that are no resources: `*`, the very same, or a beginning before a last `*`.

@@ -36,6 +36,24 @@ pub enum Allowed<'c> {
     Node(&'static str),
 }
 
+impl Allowed<'_> {
+    /// Whether both are the same rule of the same binding: cheaper than to compare what these say.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rule { binding: a, rule: x, .. }, Self::Rule { binding: b, rule: y, .. }) => {
+                std::ptr::eq(*a, *b) && x == y
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether anybody can be this subject: an account that no namespace is known for matches nobody
+/// (rbac.go, `appliesToUser`).
+fn is_somebody(subject: &Subject) -> bool {
+    !matches!(subject, Subject::Account { namespace, .. } if namespace.is_empty())
+}
+
 /// The cluster's roles and bindings, ready to be asked.
 #[derive(Debug)]
 pub struct Rbac<'c> {
@@ -153,8 +171,13 @@ impl<'c> Rbac<'c> {
             let Some(role) = self.roles[index].map(|role| &self.cluster.roles[role]) else { continue };
             let rules = role.rules.iter().enumerate().filter(|(_, rule)| request.is_allowed_by(rule));
             for (rule, _) in rules {
-                for subject in &binding.subjects {
-                    found.entry(subject).or_default().push(Allowed::Rule { binding, role, rule, subject });
+                for subject in binding.subjects.iter().filter(|subject| is_somebody(subject)) {
+                    let reasons = found.entry(subject).or_default();
+                    let reason = Allowed::Rule { binding, role, rule, subject };
+                    // A binding may list a subject twice.
+                    if !reasons.last().is_some_and(|last| last.is_same(&reason)) {
+                        reasons.push(reason);
+                    }
                 }
             }
         }

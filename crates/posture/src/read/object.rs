@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     convert::{self, Names},
+    text::offset_in,
     wire::{self, Text},
 };
 use crate::model::{PodSpec, Rule, Selector, Str, Subject, WorkloadKind};
@@ -31,6 +32,44 @@ pub(super) struct Parsed<'a> {
     pub(super) kind: Str,
     pub(super) meta: wire::Meta<'a>,
     pub(super) body: Body,
+    /// Where it lies in the text, if that is known from elsewhere than what is borrowed from there.
+    pub(super) at: Option<usize>,
+}
+
+impl Parsed<'_> {
+    /// Where its name lies in the text, or what stands near to it.
+    pub(super) fn offset(&self, text: &str) -> Option<usize> {
+        let wire::Meta { name, namespace, creation_timestamp, .. } = &self.meta;
+        let borrowed =
+            [name, namespace, creation_timestamp].into_iter().find_map(|of| offset_in(text, &of.0));
+        borrowed.or(self.at)
+    }
+}
+
+/// What comes of reading one document.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    pub(super) objects: Vec<Parsed<'a>>,
+    /// Lists that were seen, by the kind of their items: an empty list says that there are none.
+    pub(super) lists: Vec<Str>,
+    /// Objects that could not be read: an offset in the text, and why.
+    pub(super) left_out: Vec<(usize, String)>,
+    /// The field at which the last of them could not.
+    pub(super) stuck: Option<String>,
+    /// The kind of the items of each list, in the order in which they begin, where the list says it behind them.
+    late: Vec<Option<Str>>,
+    /// How many lists have begun.
+    begun: usize,
+    /// Whether an item of a list had no kind.
+    kindless: bool,
+}
+
+impl Found<'_> {
+    /// What a second reading begins with, where the kinds that came late would change anything.
+    pub(super) fn again(&self) -> Option<Self> {
+        let learned = self.kindless && self.late.iter().any(Option::is_some);
+        learned.then(|| Self { late: self.late.clone(), ..Self::default() })
+    }
 }
 
 /// What was read of an object besides its description.
@@ -97,9 +136,7 @@ pub(super) struct Object<'r, 'a> {
     pub(super) assume: &'r Assume,
     /// The kind of the list's items, where the list says it.
     pub(super) listed: Option<Str>,
-    pub(super) out: &'r RefCell<Vec<Parsed<'a>>>,
-    /// Lists that were seen, by the kind of their items: an empty list says that there are none.
-    pub(super) lists: &'r RefCell<Vec<Str>>,
+    pub(super) found: &'r RefCell<Found<'a>>,
     /// How many lists this stands in.
     pub(super) depth: u8,
 }
@@ -144,24 +181,26 @@ impl<'de: 'a, 'a> Visitor<'de> for Object<'_, 'a> {
             body: Body::default(),
         };
         let mut waiting: Vec<(String, Value)> = Vec::new();
+        let mut list = None;
         while let Some(Text(key)) = map.next_key()? {
             match &*key {
                 "apiVersion" => reading.api_version = Some(self.names.get(&map.next_value::<Text<'_>>()?.0)),
                 "kind" => {
                     let kind = map.next_value::<Text<'_>>()?.0;
-                    if self.assume.kind.is_none() || kind.ends_with("List") {
-                        reading.kind = Some(self.names.get(&kind));
-                    }
-                    for (key, value) in waiting.drain(..) {
-                        reading.field(&key, Waited(value)).map_err(A::Error::custom)?;
+                    self.learn(list, &kind);
+                    reading.kind = self.told(&kind).or(reading.kind);
+                    if reading.kind.is_some() {
+                        for (key, value) in waiting.drain(..) {
+                            reading.field(&key, Waited(value)).map_err(A::Error::custom)?;
+                        }
                     }
                 }
-                "metadata" => reading.meta = map.next_value()?,
-                "items" => self.items(&mut reading.kind, &mut map)?,
+                "metadata" => reading.meta = map.next_value().inspect_err(|_| self.stuck("metadata"))?,
+                "items" => list = Some(self.items(&mut reading.kind, &mut map)?),
                 // Values of Secrets and ConfigMaps are not read, not even to wait.
                 "data" | "stringData" | "binaryData" => _ = map.next_value::<IgnoredAny>()?,
                 _ if reading.kind.is_none() && is_wanted(&key) => {
-                    waiting.push((key.into_owned(), map.next_value()?))
+                    waiting.push((key.into_owned(), map.next_value()?));
                 }
                 _ => reading.field(&key, Next(&mut map))?,
             }
@@ -176,15 +215,58 @@ impl<'a> Object<'_, 'a> {
         if self.depth == 0 { None } else { self.assume.kind.clone().or_else(|| self.listed.clone()) }
     }
 
-    fn items<'de: 'a, A: MapAccess<'de>>(&self, kind: &mut Option<Str>, map: &mut A) -> Result<(), A::Error> {
-        let of = kind.as_deref().and_then(|kind| kind.strip_suffix("List")).filter(|kind| !kind.is_empty());
-        let listed = self.assume.kind.clone().or_else(|| of.map(|kind| self.names.get(kind)));
-        self.lists.borrow_mut().extend(listed.clone());
+    /// The kind that an object says it is of; what is assumed goes before that.
+    fn told(&self, kind: &str) -> Option<Str> {
+        match &self.assume.kind {
+            _ if kind.is_empty() => None,
+            Some(assumed) if !kind.ends_with("List") => Some(assumed.clone()),
+            _ => Some(self.names.get(kind)),
+        }
+    }
+
+    /// Notes the field at which an object could not be read.
+    fn stuck(&self, field: &str) {
+        self.found.borrow_mut().stuck = Some(field.to_owned());
+    }
+
+    /// Reads the items of a list, and answers which of the document's lists it is.
+    fn items<'de: 'a, A: MapAccess<'de>>(
+        &self,
+        kind: &mut Option<Str>,
+        map: &mut A,
+    ) -> Result<usize, A::Error> {
+        let of = kind.as_deref().and_then(of_list).map(|of| self.names.get(of));
+        let (number, listed) = {
+            let mut found = self.found.borrow_mut();
+            let number = found.begun;
+            found.begun += 1;
+            let late = found.late.get(number).cloned().flatten();
+            let listed = self.assume.kind.clone().or(of).or(late);
+            found.lists.extend(listed.clone());
+            (number, listed)
+        };
         map.next_value_seed(Items(Self { listed, ..self.clone() }))?;
         // What holds items is a list, whatever else it says.
         *kind = Some(self.names.get("List"));
-        Ok(())
+        Ok(number)
     }
+
+    /// Notes of which kind the items were that have been read before the list says it.
+    fn learn(&self, list: Option<usize>, kind: &str) {
+        let (Some(number), Some(of)) = (list, of_list(kind)) else { return };
+        let of = self.names.get(of);
+        let mut found = self.found.borrow_mut();
+        if found.late.len() <= number {
+            found.late.resize(number + 1, None);
+        }
+        found.late[number] = Some(of.clone());
+        found.lists.push(of);
+    }
+}
+
+/// `Role` of `RoleList`.
+fn of_list(kind: &str) -> Option<&str> {
+    kind.strip_suffix("List").filter(|of| !of.is_empty())
 }
 
 /// `items`, which may be `null`.
@@ -250,6 +332,10 @@ struct Reading<'o, 'r, 'a> {
 
 impl<'a> Reading<'_, '_, 'a> {
     fn field<'de, V: Take<'de>>(&mut self, key: &str, value: V) -> Result<(), V::Error> {
+        self.take(key, value).inspect_err(|_| self.object.stuck(key))
+    }
+
+    fn take<'de, V: Take<'de>>(&mut self, key: &str, value: V) -> Result<(), V::Error> {
         let names = self.object.names;
         let body = &mut self.body;
         let class = self.kind.as_deref().map_or(Class::Other, Class::of);
@@ -265,8 +351,8 @@ impl<'a> Reading<'_, '_, 'a> {
                 body.aggregates = selectors.iter().map(|s| convert::selector(names, s)).collect();
             }
             (Class::Binding, "roleRef") => {
-                let role: wire::RoleRef<'_> = value.take()?;
-                body.role_ref = Some((names.get(&role.kind.0), names.get(&role.name.0)));
+                let role: Option<wire::RoleRef<'_>> = value.take()?;
+                body.role_ref = role.map(|role| (names.get(&role.kind.0), names.get(&role.name.0)));
             }
             (Class::Binding, "subjects") => {
                 let subjects: Option<Vec<wire::Subject<'_>>> = value.take()?;
@@ -324,13 +410,16 @@ impl<'a> Reading<'_, '_, 'a> {
 
     fn end(self) {
         let names = self.object.names;
+        let mut found = self.object.found.borrow_mut();
+        found.kindless |= self.kind.is_none() && self.object.depth > 0;
         let kind = self.kind.unwrap_or_else(|| names.get(""));
         if kind.ends_with("List") {
             return;
         }
         let api_version = self.api_version.unwrap_or_else(|| names.get(""));
-        let parsed = Parsed { api_version, kind, meta: self.meta.unwrap_or_default(), body: self.body };
-        self.object.out.borrow_mut().push(parsed);
+        let parsed =
+            Parsed { api_version, kind, meta: self.meta.unwrap_or_default(), body: self.body, at: None };
+        found.objects.push(parsed);
     }
 }
 

@@ -3,14 +3,16 @@
 use std::{cell::RefCell, ops::Range};
 
 use serde::de::DeserializeSeed;
-use serde_json::Value;
 
 use super::{
     Assume, ReadError,
     convert::Names,
-    object::{Object, Parsed},
+    object::{Found, Object},
 };
 use crate::model::Str;
+
+/// How long a text that begins as JSON and is none may be for another try, as YAML.
+const SHORT_BYTES: usize = 4 << 20;
 
 /// The text as UTF-8, without the mark that Windows puts before it.
 pub(super) fn decode<'t>(file: &str, bytes: &'t [u8]) -> Result<&'t str, ReadError> {
@@ -22,10 +24,14 @@ pub(super) fn decode<'t>(file: &str, bytes: &'t [u8]) -> Result<&'t str, ReadErr
 }
 
 fn line_of(before: &[u8]) -> u32 {
-    u32::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(u32::MAX).saturating_add(1)
+    line_ends(before).saturating_add(1)
 }
 
-/// Line numbers of offsets that mostly grow.
+fn line_ends(of: &[u8]) -> u32 {
+    u32::try_from(memchr::memchr_iter(b'\n', of).count()).unwrap_or(u32::MAX)
+}
+
+/// Line numbers of offsets, cheap where each lies near to the one before.
 pub(super) struct Lines<'t> {
     text: &'t str,
     offset: usize,
@@ -39,11 +45,12 @@ impl<'t> Lines<'t> {
 
     /// The line of `offset`, from 1.
     pub(super) fn at(&mut self, offset: usize) -> u32 {
-        if offset < self.offset {
-            (self.offset, self.line) = (0, 1);
-        }
-        let between = self.text.as_bytes().get(self.offset..offset).unwrap_or_default();
-        self.line += line_of(between) - 1;
+        let between = |range: Range<usize>| line_ends(self.text.as_bytes().get(range).unwrap_or_default());
+        self.line = if offset < self.offset {
+            self.line - between(offset..self.offset)
+        } else {
+            self.line + between(self.offset..offset)
+        };
         self.offset = offset;
         self.line
     }
@@ -52,46 +59,60 @@ impl<'t> Lines<'t> {
 /// Where `part` lies in `text`, if it was borrowed from it.
 pub(super) fn offset_in(text: &str, part: &str) -> Option<usize> {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
-    (start + part.len() <= text.len()).then_some(start)
+    (!part.is_empty() && start + part.len() <= text.len()).then_some(start)
 }
 
-/// One document: where it lies in the text, and whether it is JSON.
+/// One document: where it lies in the text, and whether it looks like JSON.
 #[derive(Debug, Clone)]
-pub(super) struct Document<'t> {
-    text: &'t str,
+pub(super) struct Document {
     at: Range<usize>,
     json: bool,
 }
 
-/// The documents of a text: one for JSON, those between `---` for YAML.
-pub(super) fn documents(text: &str) -> Vec<Document<'_>> {
-    if text.trim_start().starts_with(['{', '[']) {
-        return vec![Document { text, at: 0..text.len(), json: true }];
-    }
+/// The documents of a text: those between `---` or after `...`, and all of it where there are none of these. JSON can
+/// have no line that begins so, as its strings have no line ends.
+pub(super) fn documents(text: &str) -> Vec<Document> {
     let mut documents = Vec::new();
-    let mut start = 0;
-    let mut line_start = 0;
+    let mut add = |at: Range<usize>| {
+        let part = &text[at.clone()];
+        if is_blank(part) {
+            return;
+        }
+        let after_mark = part
+            .find('\n')
+            .filter(|_| part.starts_with("---") && is_blank(part.lines().next().unwrap_or_default()));
+        let inner = after_mark.map_or(at.start, |end| at.start + end + 1);
+        let json = text[inner..at.end].trim_start().starts_with(['{', '[']);
+        documents.push(Document { at: if json { inner..at.end } else { at }, json });
+    };
+    let (mut start, mut line_start) = (0, 0);
     for line in text.split_inclusive('\n') {
         // A line of dashes in a block of text is indented, so at the left edge it can only be the mark.
-        if line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n']) || rest.is_empty())
-        {
-            documents.push(Document { text, at: start..line_start, json: false });
+        if is_mark(line, "---") {
+            add(start..line_start);
             start = line_start;
         }
         line_start += line.len();
+        if is_mark(line, "...") {
+            add(start..line_start);
+            start = line_start;
+        }
     }
-    documents.push(Document { text, at: start..text.len(), json: false });
-    documents.retain(|document| !is_blank(&text[document.at.clone()]));
+    add(start..text.len());
     documents
+}
+
+fn is_mark(line: &str, mark: &str) -> bool {
+    let rest = line.strip_prefix(mark);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
 /// Nothing but comments, marks and directives.
 fn is_blank(text: &str) -> bool {
     text.lines().all(|line| {
         let line = line.trim();
-        line.is_empty() || line.starts_with(['#', '%']) || line == "---" || line == "..."
+        let rest = line.strip_prefix("---").unwrap_or(line).trim_start();
+        rest.is_empty() || rest.starts_with('#') || line.starts_with('%') || is_mark(line, "...")
     })
 }
 
@@ -100,109 +121,96 @@ pub(super) struct Reading<'r, 'a> {
     pub(super) file: &'r str,
     pub(super) names: &'r Names,
     pub(super) assume: &'r Assume,
-    pub(super) out: &'r RefCell<Vec<Parsed<'a>>>,
-    pub(super) lists: &'r RefCell<Vec<Str>>,
+    pub(super) text: &'a str,
 }
 
 impl<'a> Reading<'_, 'a> {
-    /// Reads it, and answers what was left out: an offset in the text, and why.
-    pub(super) fn read(&self, document: Document<'a>) -> Result<Vec<(usize, String)>, ReadError> {
-        let Document { text, at, json } = document;
-        let part = &text[at.clone()];
+    pub(super) fn read(&self, document: Document) -> Result<Found<'a>, ReadError> {
+        let Document { at, json } = document;
+        let part = &self.text[at.clone()];
         let first = if json { self.json(part) } else { self.yaml(part) };
-        let Err(problem) = first else { return Ok(Vec::new()) };
-        self.out.borrow_mut().clear();
-        self.lists.borrow_mut().clear();
+        if let Ok(found) = first {
+            return Ok(found);
+        }
         // Either the text is broken, or a field has a type that Kubernetes does not give it: then the object with it
         // is left out, and not the others.
-        let value = if json { json_values(part) } else { yaml_value(part) };
-        let value = match value {
-            Ok(value) => value,
-            // YAML may begin with a brace too.
-            Err(_) if json && part.len() < (4 << 20) && self.yaml(part).is_ok() => return Ok(Vec::new()),
-            Err(Problem { line, what }) => {
-                let line = line + line_of(&text.as_bytes()[..at.start]) - 1;
-                return Err(ReadError::Syntax { file: self.file.to_owned(), line, problem: what });
-            }
+        let singly = if json { self.json_singly(part) } else { self.yaml_singly(part) };
+        let Problem { line, what } = match singly {
+            Ok(found) => return Ok(found),
+            Err(problem) => problem,
         };
-        let mut left_out = Vec::new();
-        self.each(value, None, 0, &mut |what| left_out.push((at.start, what)));
-        if left_out.is_empty() {
-            left_out.push((at.start, problem.what));
+        // YAML may begin with a brace too.
+        if json
+            && part.len() < SHORT_BYTES
+            && let Ok(found) = self.yaml(part).or_else(|_| self.yaml_singly(part))
+        {
+            return Ok(found);
         }
-        Ok(left_out)
+        let line = line.saturating_add(line_ends(&self.text.as_bytes()[..at.start]));
+        Err(ReadError::Syntax { file: self.file.to_owned(), line, problem: what })
     }
 
-    fn object(&self, depth: u8, listed: Option<Str>) -> Object<'_, 'a> {
-        Object { names: self.names, assume: self.assume, listed, out: self.out, lists: self.lists, depth }
+    /// A reader of one object, or of a list with the kind that its items have.
+    pub(super) fn object<'o>(
+        &'o self,
+        found: &'o RefCell<Found<'a>>,
+        depth: u8,
+        listed: Option<Str>,
+    ) -> Object<'o, 'a> {
+        Object { names: self.names, assume: self.assume, listed, found, depth }
     }
 
-    fn json(&self, text: &'a str) -> Result<(), Problem> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        loop {
-            self.object(0, None).deserialize(&mut deserializer).map_err(|e| Problem::of_json(&e))?;
-            // `kubectl get … -o json` run twice into one file is two values.
-            if deserializer.end().is_ok() {
-                return Ok(());
+    fn json(&self, part: &'a str) -> Result<Found<'a>, Problem> {
+        twice_if_needed(|found| {
+            let mut deserializer = serde_json::Deserializer::from_str(part);
+            loop {
+                let read = self.object(found, 0, None).deserialize(&mut deserializer);
+                read.map_err(|error| Problem::of_json(&error))?;
+                // `kubectl get … -o json` run twice into one file is two values.
+                if deserializer.end().is_ok() {
+                    return Ok(());
+                }
             }
-        }
-    }
-
-    fn yaml(&self, text: &'a str) -> Result<(), Problem> {
-        serde_saphyr::with_deserializer_from_str_with_options(text, options(text), |document| {
-            self.object(0, None).deserialize(document)
         })
-        .map_err(|error| Problem::of_yaml(&error))
     }
 
-    /// Reads the objects of a value one by one.
-    fn each(&self, value: Value, listed: Option<Str>, depth: u8, left_out: &mut dyn FnMut(String)) {
-        let word = |value: &Value, pointer: &str| {
-            value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        let mut value = value;
-        let kind = word(&value, "/kind");
-        if let (Some(Value::Array(items)), true) = (value.get_mut("items").map(Value::take), depth < 2) {
-            let of = kind.strip_suffix("List").filter(|of| !of.is_empty()).map(|of| self.names.get(of));
-            for item in items {
-                self.each(item, of.clone(), depth + 1, left_out);
-            }
-            return;
-        }
-        if let Value::Array(items) = value {
-            for item in items {
-                self.each(item, listed.clone(), depth + 1, left_out);
-            }
-            return;
-        }
-        let kind = listed
-            .as_deref()
-            .map_or(kind.clone(), |of| if kind.is_empty() { of.to_owned() } else { kind.clone() });
-        let (namespace, name) = (word(&value, "/metadata/namespace"), word(&value, "/metadata/name"));
-        if let Err(error) = self.object(depth, listed).deserialize(value) {
-            let separator = if namespace.is_empty() { "" } else { "/" };
-            let kind = if kind.is_empty() { "an object" } else { &kind };
-            left_out(format!(
-                "{kind} {namespace}{separator}{name} is left out, and not taken as safe: {error}"
-            ));
-        }
+    fn yaml(&self, part: &'a str) -> Result<Found<'a>, Problem> {
+        twice_if_needed(|found| {
+            serde_saphyr::with_deserializer_from_str_with_options(part, options(part), |document| {
+                self.object(found, 0, None).deserialize(document)
+            })
+            .map_err(|error| Problem::of_yaml(&error))
+        })
     }
 }
 
-struct Problem {
+/// Reads, and reads again where a list said only behind its items of which kind these are.
+fn twice_if_needed<'a>(
+    read: impl Fn(&RefCell<Found<'a>>) -> Result<(), Problem>,
+) -> Result<Found<'a>, Problem> {
+    let found = RefCell::new(Found::default());
+    read(&found)?;
+    let Some(again) = found.borrow().again() else { return Ok(found.into_inner()) };
+    let found = RefCell::new(again);
+    read(&found)?;
+    Ok(found.into_inner())
+}
+
+/// What is wrong with a document, and in which of its lines, from 1.
+pub(super) struct Problem {
     line: u32,
     what: String,
 }
 
 impl Problem {
-    fn of_json(error: &serde_json::Error) -> Self {
-        let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+    pub(super) fn of_json(error: &serde_json::Error) -> Self {
+        let line = u32::try_from(error.line()).unwrap_or(u32::MAX).max(1);
         let what = error.to_string();
         let what = what.rsplit_once(" at line ").map_or(&*what, |(what, _)| what);
         Self { line, what: format!("this is no JSON: {what} (column {})", error.column()) }
     }
 
-    fn of_yaml(error: &serde_saphyr::Error) -> Self {
+    pub(super) fn of_yaml(error: &serde_saphyr::Error) -> Self {
         let error = error.without_snippet();
         let line = error.location().map_or(1, |l| u32::try_from(l.line()).unwrap_or(u32::MAX)).max(1);
         let what = error.to_string();
@@ -212,17 +220,8 @@ impl Problem {
     }
 }
 
-fn json_values(text: &str) -> Result<Value, Problem> {
-    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    values.map(Value::Array).map_err(|error| Problem::of_json(&error))
-}
-
-fn yaml_value(text: &str) -> Result<Value, Problem> {
-    serde_saphyr::from_str_with_options(text, options(text)).map_err(|error| Problem::of_yaml(&error))
-}
-
 /// Bounds by the size of the text: a text grows by what its aliases repeat, and objects of Kubernetes repeat little.
-fn options(text: &str) -> serde_saphyr::Options {
+pub(super) fn options(text: &str) -> serde_saphyr::Options {
     let most = text.len().max(4096);
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

@@ -36,9 +36,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             fn visit_none<E>(self) -> Result<Self::Value, E> {
                 Ok(Text::default())
             }
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                // Asking for a string, rather than for anything, takes `name: 123` of a YAML file as the text it is.
+                deserializer.deserialize_str(self)
+            }
         }
-        // Asking for a string, rather than for anything, takes `name: 123` of a YAML file as the text it is.
-        deserializer.deserialize_str(Visit)
+        // `creationTimestamp: null` is what Go writes for a time that is not set.
+        deserializer.deserialize_option(Visit)
     }
 }
 

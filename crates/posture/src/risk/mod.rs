@@ -5,5 +5,6 @@ mod exception;
 mod rule;
 
 pub use builtin::builtin;
+pub(crate) use exception::is_like;
 pub use exception::{Exception, ExceptionFile, NotExcepted};
 pub use rule::{Becomes, Grant, Range, Risk, RiskError, Scope, Severities, parse};

@@ -1,6 +1,6 @@
-//! A real control plane on this machine's loopback: etcd, kube-apiserver and kube-controller-manager, from the folder
-//! that `KUBEBUILDER_ASSETS` names. Killed when it goes out of scope.
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code)]
+//! For tests only: a real control plane on this machine's loopback: etcd, kube-apiserver and kube-controller-manager,
+//! from the folder that `KUBEBUILDER_ASSETS` names. Killed when it goes out of scope.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "only tests use it")]
 
 use std::{
     fs,
@@ -110,6 +110,7 @@ fn named(name: &str, group: Option<&str>) -> CertificateParams {
 pub struct Wanted<'w> {
     /// Everything it writes goes here.
     pub folder: &'w Path,
+    /// Made before, so that flags can name its files.
     pub pki: &'w Pki,
     /// The audit policy.
     pub policy: &'w str,
@@ -187,12 +188,15 @@ impl ControlPlane {
             "--service-account-issuer=https://kubernetes.default.svc".into(),
             format!("--service-account-signing-key-file={}", file("sa.key")),
             format!("--service-account-key-file={}", file("sa.pub")),
-            "--authorization-mode=Node,RBAC".into(),
             // It is also how long the server waits for open connections when it is told to end.
             "--request-timeout=5s".into(),
             format!("--audit-policy-file={}", here("policy.yaml")),
             format!("--audit-log-path={}", plane.log.display()),
         ];
+        // Given twice, its modes would be added up.
+        if !wanted.flags.iter().any(|flag| flag.starts_with("--authorization-mode=")) {
+            flags.push("--authorization-mode=Node,RBAC".into());
+        }
         flags.extend_from_slice(wanted.flags);
         plane.run(binaries, folder, "kube-apiserver", &flags);
         plane.ready(&format!("https://{}/readyz", plane.address)).await?;
@@ -207,7 +211,7 @@ impl ControlPlane {
             format!("--cert-dir={}", here("kcm")),
             format!("--service-account-private-key-file={}", file("sa.key")),
             format!("--root-ca-file={}", file("ca.crt")),
-            "--controllers=serviceaccount-token-controller,serviceaccount-controller,root-ca-certificate-publisher-controller".into(),
+            "--controllers=serviceaccount-token-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller".into(),
         ]);
         Ok(plane)
     }

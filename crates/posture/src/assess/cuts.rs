@@ -1,0 +1,135 @@
+//! The few bindings whose removal cuts most ways to the whole cluster.
+//!
+//! Which bindings most ways go through is only a hint: whoever loses one way may have another. So each cut is tried out:
+//! without it, who still gets there?
+
+use hashbrown::{HashMap, HashSet};
+
+use super::{
+    Assessment, find,
+    graph::{Vertex, Ways, Why},
+    held::Held,
+    words,
+};
+use crate::{model::Subject, rbac::Identity, report::Cut};
+
+/// How many cuts are told.
+const MOST_CUTS: usize = 5;
+/// How many candidates are tried for each.
+const CANDIDATES: usize = 3;
+
+/// What holders hold while some bindings are thought away; holders that are not in it hold what they do.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Without {
+    pub(super) held: HashMap<usize, Vec<Held>>,
+}
+
+impl Assessment<'_> {
+    /// The cuts, each on top of those before it.
+    pub(super) fn cuts(&self) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        let mut removed: HashSet<usize> = HashSet::new();
+        let sources = self.sources();
+        let mut before = self.reaching(&self.ways, &sources);
+        let mut traffic = self.traffic(&self.ways, &Without::default(), &sources);
+        while cuts.len() < MOST_CUTS && before > 0 {
+            let candidates =
+                traffic.iter().filter(|(binding, _)| !removed.contains(binding)).take(CANDIDATES);
+            let tried = candidates.map(|(binding, _)| {
+                let mut removed = removed.clone();
+                removed.insert(*binding);
+                let without = self.without(&removed);
+                let patch = self.graph.patch(&self.scene, &self.holdings, &without);
+                let ways = self.graph.ways(&patch);
+                (self.reaching(&ways, &sources), *binding, without, ways)
+            });
+            let Some((left, binding, without, ways)) =
+                tried.min_by_key(|(left, binding, ..)| (*left, *binding))
+            else {
+                break;
+            };
+            if left >= before {
+                break;
+            }
+            removed.insert(binding);
+            let of = &self.cluster.bindings[binding];
+            let role = self.holdings.rbac.role_of(binding).map(|role| self.cluster.roles[role].to_string());
+            cuts.push(Cut {
+                binding: words::object(self.cluster, of.kind(), &of.meta),
+                role: role.unwrap_or_default(),
+                cuts: before - left,
+                left,
+            });
+            before = left;
+            traffic = self.traffic(&ways, &without, &sources);
+        }
+        cuts
+    }
+
+    /// Who counts, by point of the graph: not those whom Kubernetes itself lets, which are nothing to remove.
+    fn sources(&self) -> Vec<bool> {
+        let mut sources = Vec::new();
+        for number in 0..self.ways.distance.len() {
+            sources.push(match self.graph.vertex(number) {
+                Vertex::Holder(index) => {
+                    let reaches = self.ways.distance[number] != u32::MAX;
+                    let subject = &self.scene.holders[index].subject;
+                    reaches
+                        && !find::is_system_subject(subject)
+                        && !self.is_built_in(&self.graph.way(&self.ways, number))
+                }
+                Vertex::Running(_) | Vertex::Node(_) => true,
+                Vertex::Cluster | Vertex::Power(..) => false,
+            });
+        }
+        sources
+    }
+
+    /// How many of them reach the whole cluster.
+    fn reaching(&self, ways: &Ways, sources: &[bool]) -> usize {
+        ways.distance
+            .iter()
+            .zip(sources)
+            .filter(|(distance, counts)| **counts && **distance != u32::MAX)
+            .count()
+    }
+
+    /// Bindings by how many go through them, most first; those of Kubernetes itself are nothing to remove.
+    fn traffic(&self, ways: &Ways, without: &Without, sources: &[bool]) -> Vec<(usize, u32)> {
+        let mut through: HashMap<usize, u32> = HashMap::new();
+        for (vertex, why, count) in self.graph.traffic(ways, sources) {
+            let (Vertex::Holder(index), Why::Holds(number)) = (vertex, why) else { continue };
+            let holder = &self.scene.holders[index];
+            let held = without.held.get(&index).unwrap_or(&holder.held);
+            let evidence = self.holdings.why(&holder.subject, &held[number]);
+            let bindings: HashSet<usize> = evidence.iter().filter_map(|e| e.binding).collect();
+            for binding in bindings {
+                let of = &self.cluster.bindings[binding];
+                if !of.built_in && !of.meta.name.starts_with("system:") {
+                    *through.entry(binding).or_default() += count;
+                }
+            }
+        }
+        let mut through: Vec<_> = through.into_iter().collect();
+        through.sort_by_key(|(binding, count)| (std::cmp::Reverse(*count), *binding));
+        through
+    }
+
+    /// What everybody concerned holds without some bindings.
+    fn without(&self, removed: &HashSet<usize>) -> Without {
+        let named: HashSet<&Subject> =
+            removed.iter().flat_map(|b| &self.cluster.bindings[*b].subjects).collect();
+        let with_groups = named.iter().any(|subject| matches!(subject, Subject::Group(_)));
+        let mut held = HashMap::new();
+        for (index, holder) in self.scene.holders.iter().enumerate() {
+            let concerned = named.contains(&*holder.subject)
+                || with_groups
+                    && !holder.held.is_empty()
+                    && Identity::of(&holder.subject).subjects().iter().any(|subject| named.contains(subject));
+            if concerned {
+                held.insert(index, self.holdings.of(&holder.subject, removed));
+            }
+        }
+        Without { held }
+    }
+}

@@ -1,0 +1,100 @@
+//! From what was assessed to findings: one file a question.
+
+mod everyone;
+mod paths;
+mod pods;
+mod rights;
+mod tokens;
+mod unused;
+
+use super::{Assessment, coverage::Extent, held::Held, words};
+use crate::{
+    Severity,
+    model::Subject,
+    rbac::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
+    report::{Because, Finding, Object, View},
+    risk::Risk,
+};
+
+impl Assessment<'_> {
+    /// Every finding, in no order.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        self.subjects(&mut found);
+        self.roles(&mut found);
+        self.bindings(&mut found);
+        self.pods(&mut found);
+        self.nodes(&mut found);
+        self.privileged(&mut found);
+        self.tokens(&mut found);
+        self.everyone(&mut found);
+        self.unused(&mut found);
+        found
+    }
+}
+
+/// How bad what is held is.
+pub(super) fn severity(risk: &Risk, held: &Held) -> Severity {
+    risk.severity.at(held.namespace.as_deref().unwrap_or_default(), held.extent == Extent::Named)
+}
+
+/// Whether a subject is one that Kubernetes itself is, such as its controllers; not everybody, and not its masters.
+pub(super) fn is_system_subject(subject: &Subject) -> bool {
+    match subject {
+        Subject::User(name) => name.starts_with("system:") && &**name != ANONYMOUS,
+        Subject::Group(name) => {
+            let people = matches!(&**name, AUTHENTICATED | UNAUTHENTICATED)
+                || name.starts_with("system:serviceaccounts");
+            name.starts_with("system:") && !people
+        }
+        Subject::Account { .. } => false,
+    }
+}
+
+/// A check that is no risk's file: its words.
+struct Check {
+    view: View,
+    rule: &'static str,
+    severity: Severity,
+    title: String,
+    gives: &'static str,
+    fix: String,
+    reference: &'static str,
+    attack: &'static [&'static str],
+}
+
+impl Check {
+    /// The finding about `object`.
+    fn about(self, object: Object, because: Vec<Because>, system: bool) -> Finding {
+        let view = self.view.as_str();
+        Finding {
+            id: words::id(&[view, self.rule, &object.kind, &object.namespace, &object.name]),
+            view: self.view,
+            rule: self.rule.to_owned(),
+            risks: Vec::new(),
+            severity: self.severity,
+            object,
+            title: self.title,
+            scope: String::new(),
+            gives: self.gives.to_owned(),
+            because,
+            fix: self.fix,
+            attack: self.attack.iter().map(|&id| id.to_owned()).collect(),
+            reference: self.reference.to_owned(),
+            system,
+            accepted: None,
+            exception_ended: None,
+        }
+    }
+}
+
+/// A reason without a binding or a role.
+fn reason(what: impl Into<String>) -> Because {
+    Because {
+        what: what.into(),
+        binding: String::new(),
+        binding_place: String::new(),
+        role: String::new(),
+        role_place: String::new(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The shortest way of each subject, workload and node to the whole cluster, in words.
+
+use std::collections::BTreeMap;
+
+use super::{Assessment, is_system_subject};
+use crate::{
+    assess::{
+        graph::{Vertex, Why},
+        words,
+    },
+    report::{Because, Object, Path, Step},
+};
+
+impl Assessment<'_> {
+    /// The ways, shortest first; pods of one workload with the same way are one.
+    pub(in crate::assess) fn paths(&self) -> Vec<Path> {
+        let mut found: Vec<Path> = Vec::new();
+        let reaches = |vertex: Vertex| {
+            let number = self.graph.number(vertex);
+            (self.ways.distance[number] != u32::MAX).then_some(number)
+        };
+        for (index, holder) in self.scene.holders.iter().enumerate() {
+            let Some(number) = reaches(Vertex::Holder(index)) else { continue };
+            let way = self.graph.way(&self.ways, number);
+            // Who gets there as one of a group is told with the group.
+            if matches!(way.first(), Some((_, Why::Member))) {
+                continue;
+            }
+            let system = is_system_subject(&holder.subject) || self.is_built_in(&way);
+            found.push(Path {
+                from: self.stop(Vertex::Holder(index)),
+                count: 1,
+                steps: self.steps(&way),
+                system,
+            });
+        }
+        let mut workloads: BTreeMap<(&str, &str, &str, usize), Path> = BTreeMap::new();
+        for (index, running) in self.scene.running.iter().enumerate() {
+            let Some(number) = reaches(Vertex::Running(index)) else { continue };
+            let way = self.graph.way(&self.ways, number);
+            let key = (&*running.workload.meta.namespace, &*running.top.0, &*running.top.1, way.len());
+            let known = workloads.entry(key).or_insert_with(|| Path {
+                from: self.workload(running),
+                count: 0,
+                steps: self.steps(&way),
+                system: false,
+            });
+            known.count += 1;
+        }
+        found.extend(workloads.into_values());
+        for index in 0..self.scene.nodes.len() {
+            if let Some(number) = reaches(Vertex::Node(index)) {
+                let way = self.graph.way(&self.ways, number);
+                found.push(Path {
+                    from: self.stop(Vertex::Node(index)),
+                    count: 1,
+                    steps: self.steps(&way),
+                    system: false,
+                });
+            }
+        }
+        found.sort_by(|a, b| (a.steps.len(), &a.from).cmp(&(b.steps.len(), &b.from)));
+        found
+    }
+
+    /// Whether the first act is allowed by bindings of Kubernetes itself only.
+    pub(in crate::assess) fn is_built_in(&self, way: &[(Vertex, Why)]) -> bool {
+        let Some((Vertex::Holder(index), Why::Holds(number))) = way.first().copied() else { return false };
+        let holder = &self.scene.holders[index];
+        let evidence = self.holdings.why(&holder.subject, &holder.held[number]);
+        evidence.iter().filter_map(|e| e.binding).all(|binding| self.cluster.bindings[binding].built_in)
+    }
+
+    /// A point where an intruder can stand.
+    fn stop(&self, vertex: Vertex) -> Object {
+        match vertex {
+            Vertex::Holder(index) => words::subject(&self.scene.holders[index].subject),
+            Vertex::Running(index) => {
+                let workload = self.scene.running[index].workload;
+                words::object(self.cluster, workload.kind.as_str(), &workload.meta)
+            }
+            Vertex::Node(index) => words::named("Node", "", &self.scene.nodes[index].name),
+            Vertex::Cluster | Vertex::Power(..) => words::named("Cluster", "", "cluster-admin"),
+        }
+    }
+
+    /// The acts of a way: what is between two stops is one act.
+    fn steps(&self, way: &[(Vertex, Why)]) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut act: Vec<String> = Vec::new();
+        let mut because: Vec<Because> = Vec::new();
+        for (at, (vertex, why)) in way.iter().enumerate() {
+            let next = way.get(at + 1).map_or(Vertex::Cluster, |(vertex, _)| *vertex);
+            act.extend(self.act(*vertex, *why, next, &mut because));
+            if !matches!(next, Vertex::Power(..)) {
+                let act = std::mem::take(&mut act).join("; ");
+                steps.push(Step { act, becomes: self.stop(next), because: std::mem::take(&mut because) });
+            }
+        }
+        steps
+    }
+
+    fn act(&self, vertex: Vertex, why: Why, next: Vertex, because: &mut Vec<Because>) -> Option<String> {
+        Some(match (vertex, why) {
+            (Vertex::Holder(index), Why::Holds(number)) => {
+                let holder = &self.scene.holders[index];
+                let held = &holder.held[number];
+                let evidence = self.holdings.why(&holder.subject, held);
+                because.extend(words::because(&self.holdings, held.risk, &evidence));
+                let scope = words::held_scope(&self.holdings, held, &evidence);
+                format!("{} ({scope})", self.holdings.terms.risks()[held.risk].title)
+            }
+            (_, Why::Member) => "is a member of the group".into(),
+            (Vertex::Running(index), Why::Token(number)) => {
+                let running = &self.scene.running[index];
+                format!(
+                    "uses the {}",
+                    words::token(&running.workload.meta.namespace, &running.tokens[number])
+                )
+            }
+            (_, Why::Secret(index)) => {
+                let secret = &self.cluster.secrets[index];
+                format!("takes the token in Secret {}", secret.meta)
+            }
+            (_, Why::UnknownSecret) => {
+                "takes its token from a Secret, if it has one (Secrets could not be read)".into()
+            }
+            (Vertex::Running(index), Why::Escapes) => {
+                let weak = super::super::escape::weaknesses(self.scene.running[index].workload);
+                let how = weak.into_iter().find(|weakness| weakness.takes_node).map(|weakness| weakness.what);
+                format!("leaves the pod: {}", how.unwrap_or_default())
+            }
+            (_, Why::TakesNode) => "makes the pod privileged, which nothing there forbids".into(),
+            (_, Why::Runs) => "enters the pod from its node".into(),
+            (_, Why::Kubelet) => "uses the node's own credential".into(),
+            (_, Why::Keys) => "takes the control plane's keys from the node's disk".into(),
+            (_, Why::Within) => match next {
+                Vertex::Running(_) => "enters a running pod".into(),
+                Vertex::Holder(_) | Vertex::Node(_) | Vertex::Cluster | Vertex::Power(..) => return None,
+            },
+            (_, Why::Holds(_) | Why::Token(_) | Why::Escapes) => return None,
+        })
+    }
+}

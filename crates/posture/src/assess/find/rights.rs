@@ -1,0 +1,172 @@
+//! Subjects, roles and bindings that hold or hand out a risk.
+
+use hashbrown::HashMap;
+
+use super::{Assessment, is_system_subject, severity};
+use crate::{
+    assess::{held::Held, words},
+    model::{Account, Subject},
+    rbac::Identity,
+    report::{Because, Finding, Object, RiskHeld, View},
+};
+
+impl Assessment<'_> {
+    pub(super) fn subjects(&self, found: &mut Vec<Finding>) {
+        let accounts: HashMap<(&str, &str), &Account> =
+            self.cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), a)).collect();
+        for holder in &self.scene.holders {
+            if holder.held.is_empty() {
+                continue;
+            }
+            let subject = &*holder.subject;
+            let described = accounts.get(&(subject.namespace(), &**subject.name()));
+            let object = match (subject, described) {
+                (Subject::Account { .. }, Some(account)) => {
+                    words::object(self.cluster, subject.kind(), &account.meta)
+                }
+                _ => words::subject(subject),
+            };
+            for held in by_place(&holder.held) {
+                let reasons = self.reasons(subject, held);
+                let system =
+                    is_system_subject(subject) || reasons.iter().all(|b| self.cluster.bindings[*b].built_in);
+                let because = reasons.iter().take(MOST_REASONS).map(|b| self.because(Some(*b)));
+                found.push(self.of_risks(View::Subjects, object.clone(), held, because.collect(), system));
+            }
+        }
+    }
+
+    pub(super) fn roles(&self, found: &mut Vec<Finding>) {
+        for (index, role) in self.cluster.roles.iter().enumerate() {
+            let held = self.holdings.of_role(index);
+            if held.is_empty() {
+                continue;
+            }
+            let object = words::object(self.cluster, role.kind(), &role.meta);
+            let system = role.built_in || role.meta.name.starts_with("system:");
+            found.push(self.of_risks(View::Roles, object, &held, vec![self.of_role(index)], system));
+        }
+    }
+
+    pub(super) fn bindings(&self, found: &mut Vec<Finding>) {
+        for (index, binding) in self.cluster.bindings.iter().enumerate() {
+            let held = self.holdings.of_binding(index);
+            if held.is_empty() {
+                continue;
+            }
+            let object = words::object(self.cluster, binding.kind(), &binding.meta);
+            let system = binding.built_in || binding.subjects.iter().all(is_system_subject);
+            found.push(self.of_risks(View::Bindings, object, &held, vec![self.because(Some(index))], system));
+        }
+    }
+
+    /// The bindings behind what a subject holds in one place: those of the place, and those of the cluster.
+    fn reasons(&self, subject: &Subject, held: &[Held]) -> Vec<usize> {
+        let mut found = Vec::new();
+        for of in Identity::of(subject).subjects() {
+            for &binding in self.holdings.rbac.bindings_of(&of) {
+                if !found.contains(&binding)
+                    && held.iter().any(|held| self.holdings.takes_part(binding, held))
+                {
+                    found.push(binding);
+                }
+            }
+        }
+        found
+    }
+
+    fn because(&self, binding: Option<usize>) -> Because {
+        let Some(index) = binding else { return super::reason("") };
+        let of = &self.cluster.bindings[index];
+        let because =
+            self.holdings.rbac.role_of(index).map_or_else(|| super::reason(""), |role| self.of_role(role));
+        Because { binding: of.to_string(), binding_place: self.cluster.place(of.meta.place), ..because }
+    }
+
+    fn of_role(&self, index: usize) -> Because {
+        let role = &self.cluster.roles[index];
+        Because {
+            what: self.risky_rules(index),
+            role: role.to_string(),
+            role_place: self.cluster.place(role.meta.place),
+            ..super::reason("")
+        }
+    }
+
+    /// The rules of a role that make risks, in words.
+    fn risky_rules(&self, index: usize) -> String {
+        let mut said: Vec<String> = Vec::new();
+        for rule in self.cluster.roles[index].rules.iter() {
+            if self.holdings.terms.is_risky(rule) {
+                let text = words::rule(rule);
+                if !said.contains(&text) {
+                    said.push(text);
+                }
+            }
+        }
+        match said.len() {
+            0..=4 => said.join("; "),
+            count => format!("{}; and {} more rules", said[..4].join("; "), count - 4),
+        }
+    }
+
+    fn of_risks(
+        &self,
+        view: View,
+        object: Object,
+        held: &[Held],
+        because: Vec<Because>,
+        system: bool,
+    ) -> Finding {
+        let risks = self.holdings.terms.risks();
+        let mut worst: Vec<&Held> = held.iter().collect();
+        worst.sort_by_key(|held| (std::cmp::Reverse(severity(risks[held.risk], held)), held.risk));
+        let first = worst[0];
+        let risk = risks[first.risk];
+        let namespace = first.namespace.as_deref();
+        let titles: Vec<&str> = worst.iter().take(2).map(|held| risks[held.risk].title.as_str()).collect();
+        let title = match worst.len() - titles.len() {
+            0 => titles.join(", "),
+            more => format!("{}, and {more} more", titles.join(", ")),
+        };
+        Finding {
+            id: words::id(&[
+                view.as_str(),
+                &object.kind,
+                &object.namespace,
+                &object.name,
+                namespace.unwrap_or_default(),
+            ]),
+            view,
+            rule: risk.id.clone(),
+            risks: worst
+                .iter()
+                .map(|held| RiskHeld {
+                    id: risks[held.risk].id.clone(),
+                    severity: severity(risks[held.risk], held),
+                    accepted: None,
+                })
+                .collect(),
+            severity: severity(risk, first),
+            object,
+            title,
+            scope: words::scope(namespace),
+            gives: risk.gives.clone(),
+            because,
+            fix: risk.fix.clone(),
+            attack: risk.attack.clone(),
+            reference: risk.reference.clone(),
+            system,
+            accepted: None,
+            exception_ended: None,
+        }
+    }
+}
+
+/// The most bindings that one finding lists.
+const MOST_REASONS: usize = 8;
+
+/// What is held, cut by where: it is sorted so.
+fn by_place(held: &[Held]) -> impl Iterator<Item = &[Held]> {
+    held.chunk_by(|a, b| a.namespace == b.namespace)
+}

@@ -1,0 +1,145 @@
+//! Least privilege: what each identity used of what it has, from audit logs, and a role that holds no more.
+
+mod narrow;
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+use jiff::Timestamp;
+use sundew_audit::Event;
+
+pub use narrow::{GrantUse, Narrowed, narrow};
+
+use crate::rbac::{Request, Target};
+
+/// The most names that are remembered for one verb on one resource in one namespace: more than these are "any".
+const MOST_NAMES: usize = 32;
+/// The most different uses that are remembered of one identity.
+const MOST_USES: usize = 20_000;
+
+/// What was used on which resource, without the name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum What {
+    /// Objects.
+    Resource {
+        group: Box<str>,
+        resource: Box<str>,
+        subresource: Box<str>,
+        namespace: Box<str>,
+        verb: Box<str>,
+    },
+    /// A path that is no resource.
+    Url { path: Box<str>, verb: Box<str> },
+}
+
+/// Names with which something was used.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// Each, up to a bound.
+    pub(crate) some: BTreeSet<Box<str>>,
+    /// Whether it was used without a name, or with more than are remembered.
+    pub(crate) any: bool,
+}
+
+/// What one identity used.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Used {
+    pub(crate) uses: HashMap<What, Names>,
+    pub(crate) requests: u64,
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+    /// Whether there was more than is remembered: then nothing may be called unused.
+    pub(crate) overflowed: bool,
+}
+
+/// What every identity used, as audit logs tell.
+#[derive(Debug, Default)]
+pub struct Usage {
+    by: HashMap<String, Used>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Usage {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one event. A request that was refused used nothing.
+    pub fn record(&mut self, event: &Event<'_>) {
+        let refused = event
+            .annotation("authorization.k8s.io/decision")
+            .map_or_else(|| matches!(event.code(), Some(401 | 403)), |decision| decision.decode() != "allow");
+        // Whoever acts as somebody else uses that one's rights.
+        let user = event.impersonated_user.as_ref().unwrap_or(&event.user);
+        if refused || user.username.is_empty() {
+            return;
+        }
+        let time = event.time();
+        let widen = |first: &mut Option<Timestamp>, last: &mut Option<Timestamp>| {
+            *first = [*first, time].into_iter().flatten().min();
+            *last = [*last, time].into_iter().flatten().max();
+        };
+        widen(&mut self.first, &mut self.last);
+        let used = self.by.entry_ref(&*user.username.decode()).or_default();
+        used.requests += 1;
+        widen(&mut used.first, &mut used.last);
+        let verb = Box::from(&*event.verb.decode());
+        let (what, name) = match &event.object_ref {
+            Some(object) if !object.resource.is_empty() => {
+                let what = What::Resource {
+                    group: Box::from(&*object.api_group.decode()),
+                    resource: Box::from(&*object.resource.decode()),
+                    subresource: Box::from(&*object.subresource.decode()),
+                    namespace: Box::from(&*object.namespace.decode()),
+                    verb,
+                };
+                (what, object.name.decode())
+            }
+            _ => {
+                let uri = event.request_uri.decode();
+                let path = uri.split('?').next().unwrap_or_default();
+                (What::Url { path: Box::from(path), verb }, "".into())
+            }
+        };
+        if used.uses.len() >= MOST_USES && !used.uses.contains_key(&what) {
+            used.overflowed = true;
+            return;
+        }
+        let nameless = matches!(&what, What::Resource { verb, subresource, .. } if &**verb == "create" && subresource.is_empty());
+        let names = used.uses.entry(what).or_default();
+        // The name of what is made stands in the event and not in what is authorized.
+        if name.is_empty() || nameless || names.some.len() >= MOST_NAMES {
+            names.any = true;
+        } else {
+            names.some.insert(Box::from(&*name));
+        }
+    }
+
+    /// The names of the identities that did anything.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.by.keys().map(String::as_str)
+    }
+
+    /// The time of the first and the last event.
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        self.first.zip(self.last)
+    }
+
+    pub(crate) fn of(&self, user: &str) -> Option<&Used> {
+        self.by.get(user)
+    }
+}
+
+impl What {
+    /// The request, about one name or none.
+    pub(crate) fn request<'r>(&'r self, name: &'r str) -> Request<'r> {
+        match self {
+            Self::Resource { group, resource, subresource, namespace, verb } => {
+                Request { verb, target: Target::Resource { group, resource, subresource, name, namespace } }
+            }
+            Self::Url { path, verb } => Request { verb, target: Target::Url(path) },
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From what was used to a role that holds no more.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Names, Usage, Used, What};
+use crate::{
+    assess::words,
+    model::Subject,
+    rbac::{Allowed, Identity, Rbac},
+    report::Object,
+};
+
+/// What one identity has, what it used of it, and what would be enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Narrowed {
+    /// The identity.
+    pub subject: Object,
+    /// How many requests it made.
+    pub requests: u64,
+    /// The first event of the logs: what was used before is not known.
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Timestamp>,
+    /// The last event of the logs.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Timestamp>,
+    /// Each rule that it has by bindings of its own, and whether it used it.
+    pub grants: Vec<GrantUse>,
+    /// Roles and bindings that hold what was used and no more, as YAML; nothing where nothing was used.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub manifest: String,
+    /// Whether there was more in the logs than is remembered: then an unused rule may have been used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+}
+
+/// A rule and whether it was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GrantUse {
+    /// The binding, as `RoleBinding shop/orders`.
+    pub binding: String,
+    /// The role, as `Role shop/orders`.
+    pub role: String,
+    /// The rule, as `get, list pods`.
+    pub rule: String,
+    /// Whether any request needed it.
+    pub used: bool,
+}
+
+/// What would be enough for a subject. A group has no requests of its own, and nothing is said of it.
+pub fn narrow(rbac: &Rbac<'_>, usage: &Usage, subject: &Subject) -> Option<Narrowed> {
+    let user = match subject {
+        Subject::Account { namespace, name } => format!("system:serviceaccount:{namespace}:{name}"),
+        Subject::User(name) => name.to_string(),
+        Subject::Group(_) => return None,
+    };
+    let who = Identity::of(subject);
+    let nothing = Used::default();
+    let used = usage.of(&user).unwrap_or(&nothing);
+    let mut needed: BTreeMap<(usize, usize), bool> = BTreeMap::new();
+    let cluster = rbac.cluster();
+    let own = who.subjects().into_iter().filter(|of| !matches!(of, Subject::Group(_)));
+    let bindings: BTreeSet<usize> = own.flat_map(|of| rbac.bindings_of(&of).to_vec()).collect();
+    for &binding in &bindings {
+        let Some(role) = rbac.role_of(binding) else { continue };
+        for rule in 0..cluster.roles[role].rules.len() {
+            needed.insert((binding, rule), false);
+        }
+    }
+    let mut enough = Enough::default();
+    for (what, names) in &used.uses {
+        let each: Vec<&str> = names.some.iter().map(|name| &**name).chain(names.any.then_some("")).collect();
+        let mut own = false;
+        for name in each {
+            let request = what.request(name);
+            let why = rbac.why(&who, &request);
+            if why.iter().any(|allowed| !is_own(allowed)) {
+                continue;
+            }
+            for (&(binding, rule), is_needed) in &mut needed {
+                let of = &cluster.bindings[binding];
+                let here = of.cluster || *of.meta.namespace == *request.namespace();
+                let grants = |role: usize| request.is_allowed_by(&cluster.roles[role].rules[rule]);
+                *is_needed |= here && rbac.role_of(binding).is_some_and(grants);
+            }
+            own |= !why.is_empty();
+        }
+        if own {
+            enough.add(what, names);
+        }
+    }
+    let grants = needed.into_iter().filter_map(|((binding, rule), used)| {
+        let role = &cluster.roles[rbac.role_of(binding)?];
+        let binding = cluster.bindings[binding].to_string();
+        Some(GrantUse { binding, role: role.to_string(), rule: words::rule(&role.rules[rule]), used })
+    });
+    Some(Narrowed {
+        subject: words::subject(subject),
+        requests: used.requests,
+        from: usage.first,
+        to: usage.last,
+        grants: grants.collect(),
+        manifest: enough.manifest(subject),
+        incomplete: used.overflowed,
+    })
+}
+
+/// Whether it is allowed by something of the subject's own, and not by what everybody has.
+fn is_own(allowed: &Allowed<'_>) -> bool {
+    matches!(allowed, Allowed::Rule { subject, .. } if !matches!(subject, Subject::Group(_)))
+}
+
+/// Resources with the names they are limited to; no names for all.
+type Resource = (String, String, Vec<String>);
+
+/// What is enough, by namespace: the empty one is the cluster.
+#[derive(Default)]
+struct Enough {
+    resources: BTreeMap<String, BTreeMap<Resource, BTreeSet<String>>>,
+    urls: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Enough {
+    fn add(&mut self, what: &What, names: &Names) {
+        match what {
+            What::Url { path, verb } => {
+                _ = self.urls.entry(path.to_string()).or_default().insert(verb.to_string())
+            }
+            What::Resource { group, resource, subresource, namespace, verb } => {
+                let full = if subresource.is_empty() {
+                    resource.to_string()
+                } else {
+                    format!("{resource}/{subresource}")
+                };
+                // Names of what comes and goes, such as pods, would stop the workload tomorrow. Those of Secrets and
+                // configuration stay.
+                let lasting = matches!(&**resource, "secrets" | "configmaps" | "serviceaccounts" | "leases");
+                let names = if names.any || !lasting {
+                    Vec::new()
+                } else {
+                    names.some.iter().map(ToString::to_string).collect()
+                };
+                let here = self.resources.entry(namespace.to_string()).or_default();
+                here.entry((group.to_string(), full, names)).or_default().insert(verb.to_string());
+            }
+        }
+    }
+
+    fn manifest(&self, subject: &Subject) -> String {
+        let mut text = String::new();
+        let name: String =
+            subject
+                .name()
+                .chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
+                        c.to_ascii_lowercase()
+                    } else {
+                        '-'
+                    }
+                })
+                .collect();
+        let name = format!("{}-least", name.trim_matches(['-', '.']));
+        let mut namespaces: BTreeSet<&str> = self.resources.keys().map(String::as_str).collect();
+        if !self.urls.is_empty() {
+            namespaces.insert("");
+        }
+        for namespace in namespaces {
+            // Resources of one group with the same verbs and names are one rule.
+            let mut rules: BTreeMap<(&str, &[String], &BTreeSet<String>), Vec<&str>> = BTreeMap::new();
+            for ((group, resource, names), verbs) in self.resources.get(namespace).into_iter().flatten() {
+                rules.entry((group, names, verbs)).or_default().push(resource);
+            }
+            let kind = if namespace.is_empty() { "ClusterRole" } else { "Role" };
+            head(&mut text, kind, &name, namespace);
+            text.push_str("rules:\n");
+            for ((group, names, verbs), resources) in rules {
+                _ = writeln!(text, "  - apiGroups: {}", quoted([group]));
+                _ = writeln!(text, "    resources: {}", quoted(resources));
+                if !names.is_empty() {
+                    _ = writeln!(text, "    resourceNames: {}", quoted(names));
+                }
+                _ = writeln!(text, "    verbs: {}", quoted(verbs));
+            }
+            if namespace.is_empty() {
+                for (path, verbs) in &self.urls {
+                    _ = writeln!(
+                        text,
+                        "  - nonResourceURLs: {}\n    verbs: {}",
+                        quoted([path]),
+                        quoted(verbs)
+                    );
+                }
+            }
+            head(&mut text, &format!("{kind}Binding"), &name, namespace);
+            _ = writeln!(
+                text,
+                "roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: {kind}\n  name: {}",
+                quote(&name)
+            );
+            _ = writeln!(
+                text,
+                "subjects:\n  - kind: {}\n    name: {}",
+                subject.kind(),
+                quote(subject.name())
+            );
+            match subject {
+                Subject::Account { namespace, .. } => {
+                    _ = writeln!(text, "    namespace: {}", quote(namespace))
+                }
+                _ => text.push_str("    apiGroup: rbac.authorization.k8s.io\n"),
+            }
+        }
+        text
+    }
+}
+
+fn head(text: &mut String, kind: &str, name: &str, namespace: &str) {
+    if !text.is_empty() {
+        text.push_str("---\n");
+    }
+    _ = writeln!(
+        text,
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {}",
+        quote(name)
+    );
+    if !namespace.is_empty() {
+        _ = writeln!(text, "  namespace: {}", quote(namespace));
+    }
+}
+
+/// A JSON string, which is a YAML one too, whatever is in it.
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn quoted<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let texts: Vec<String> = texts.into_iter().map(|text| quote(text.as_ref())).collect();
+    format!("[{}]", texts.join(", "))
+}

@@ -1,0 +1,223 @@
+//! A page of text for people: colour and wrapping where it goes to a terminal, one line a fact where it does not.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets::NOTHING};
+use sundew_posture::Severity;
+
+use crate::table::{self, cell};
+
+/// The longest text from outside that one line of a page has.
+const LONGEST: usize = 2000;
+/// Narrower than this nothing can be wrapped well.
+const NARROWEST: usize = 40;
+
+/// Text that grows, and what it is printed on.
+#[derive(Debug)]
+pub(crate) struct Page {
+    text: String,
+    colour: bool,
+    /// Of a terminal.
+    width: Option<usize>,
+}
+
+impl Page {
+    /// A page for standard output, or for a file.
+    pub(crate) fn new(out: Option<&Path>) -> Self {
+        let terminal = out.is_none() && io::stdout().is_terminal();
+        let width = Table::new().width().map(usize::from).filter(|_| terminal);
+        Self {
+            text: String::new(),
+            colour: out.is_none() && table::colour(),
+            width: width.map(|width| width.max(NARROWEST)),
+        }
+    }
+
+    /// Whether somebody looks at it on a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.width.is_some()
+    }
+
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// An empty line, unless the page is empty.
+    pub(crate) fn gap(&mut self) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+    }
+
+    /// A heading after an empty line, with what follows it on its line.
+    pub(crate) fn heading(&mut self, title: &str, rest: &str) {
+        self.gap();
+        let title = self.styled("1", &cell(title, LONGEST));
+        self.text.push_str(&format!("{title}{}\n", cell(rest, LONGEST)));
+    }
+
+    /// A line.
+    pub(crate) fn line(&mut self, text: &str) {
+        self.write("", 0, 0, None, text);
+    }
+
+    /// A line that begins `indent` to the right; what does not fit goes on two further.
+    pub(crate) fn indented(&mut self, indent: usize, text: &str) {
+        self.write("", indent, indent + 2, None, text);
+    }
+
+    /// The same in the background.
+    pub(crate) fn faint(&mut self, indent: usize, text: &str) {
+        self.write("", indent, indent + 2, Some("2"), text);
+    }
+
+    /// A line that stands out.
+    pub(crate) fn warning(&mut self, text: &str) {
+        self.write("", 0, 2, Some("33"), text);
+    }
+
+    /// `SEVERITY  title  rest`, the title bold.
+    pub(crate) fn severity(&mut self, severity: Severity, title: &str, rest: &str) {
+        let word = severity.as_str().to_uppercase();
+        let word = table::severity(severity, self.colour).replace(severity.as_str(), &word);
+        let title = self.styled("1", &cell(title, LONGEST));
+        let rest = if rest.is_empty() {
+            String::new()
+        } else {
+            self.styled("2", &format!("  {}", cell(rest, LONGEST)))
+        };
+        self.text.push_str(&format!("{word}  {title}{rest}\n"));
+    }
+
+    /// `key` in a column of `width`, and text beside it.
+    pub(crate) fn entry(&mut self, indent: usize, key: &str, width: usize, text: &str) {
+        let key = cell(key, LONGEST);
+        let pad = width.saturating_sub(key.chars().count());
+        let first = format!("{}{key}{}", " ".repeat(indent), " ".repeat(pad));
+        self.write(&first, indent + width + 2, indent + width + 2, None, text);
+    }
+
+    /// Writes `text` from the column `from`, after `before`, and what does not fit from the column `hang`.
+    fn write(&mut self, before: &str, from: usize, hang: usize, code: Option<&str>, text: &str) {
+        let text = cell(text, LONGEST);
+        let first = if before.is_empty() { " ".repeat(from) } else { format!("{before}  ") };
+        let mut lines = wrapped(&text, self.width, from, hang).into_iter();
+        let styled = |line: &str| code.map_or_else(|| line.to_owned(), |code| self.styled(code, line));
+        let mut out = format!("{first}{}", styled(&lines.next().unwrap_or_default()));
+        for line in lines {
+            out.push('\n');
+            out.push_str(&" ".repeat(hang));
+            out.push_str(&styled(&line));
+        }
+        self.text.push_str(out.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Columns, wrapped within them on a terminal.
+    pub(crate) fn columns(&mut self, headers: &[&str], rows: &[Vec<String>]) {
+        let mut columns = Table::new();
+        columns.load_preset(NOTHING).force_no_tty();
+        if self.colour {
+            columns.enforce_styling();
+        }
+        if let Some(width) = self.width {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            columns.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        columns.set_header(headers.iter().map(|header| Cell::new(header).add_attribute(Attribute::Bold)));
+        for row in rows {
+            columns.add_row(row.iter().map(|text| cell(text, LONGEST)));
+        }
+        for column in columns.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for line in columns.lines() {
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    /// Prints it, or writes it to a file.
+    pub(crate) fn finish(self, out: Option<&Path>) -> Result<()> {
+        deliver(self.text.as_bytes(), out)
+    }
+}
+
+/// The words of `text` in lines that end before `width`.
+fn wrapped(text: &str, width: Option<usize>, from: usize, hang: usize) -> Vec<String> {
+    let Some(width) = width else { return vec![text.to_owned()] };
+    let mut lines = vec![String::new()];
+    let mut used = from;
+    for word in text.split(' ') {
+        let long = word.chars().count();
+        let line = lines.last_mut().map_or(0, |line| line.len());
+        if line > 0 && used + 1 + long > width {
+            lines.push(String::new());
+            used = hang;
+        } else if line > 0 {
+            used += 1;
+            if let Some(line) = lines.last_mut() {
+                line.push(' ');
+            }
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(word);
+        }
+        used += long;
+    }
+    lines
+}
+
+/// Prints bytes, or writes them to a file that only its owner may read: at once, so that nobody sees half of it.
+pub(crate) fn deliver(bytes: &[u8], out: Option<&Path>) -> Result<()> {
+    let Some(path) = out else {
+        let mut stdout = io::stdout().lock();
+        return stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .context("cannot write to standard output");
+    };
+    write_private(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What is no file, such as /dev/stdout or a pipe, cannot be put in another's place.
+    if fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+        return fs::write(path, bytes);
+    }
+    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let written = written.and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // It is ours and of no use; that it cannot be removed changes nothing.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn words_go_on_in_the_next_line_where_they_do_not_fit() {
+        let lines = wrapped("aaa bbb ccc ddddddddddddddddd e", Some(12), 2, 4);
+        assert_eq!(lines, ["aaa bbb", "ccc", "ddddddddddddddddd", "e"]);
+        assert_eq!(wrapped("aaa bbb", None, 2, 4), ["aaa bbb"]);
+    }
+}
