@@ -145,11 +145,12 @@ impl<'r> Terms<'r> {
         bits.any(|bit| coverage.all.has(bit) || coverage.named.has(bit))
     }
 
-    /// How far `coverage` makes the risk of number `risk`, if it does.
-    pub(crate) fn held(&self, risk: usize, coverage: &Coverage) -> Option<Extent> {
-        let bits = self.first[risk]..self.first[risk] + self.risks[risk].grants.len();
+    /// How far the risk of number `risk` is made by what is covered `here`, of which `cluster` is the part that is
+    /// covered in the whole cluster.
+    pub(crate) fn held(&self, risk: usize, here: &Coverage, cluster: &Coverage) -> Option<Extent> {
         let mut extent = Extent::All;
-        for bit in bits {
+        for (bit, grant) in (self.first[risk]..).zip(&self.risks[risk].grants) {
+            let coverage = if grant.cluster_wide { cluster } else { here };
             if coverage.all.has(bit) {
                 continue;
             }

@@ -460,7 +460,12 @@ impl<'b> Builder<'b, '_> {
             return;
         }
         let power = match becomes {
-            Becomes::Admin | Becomes::Groups if namespace.is_none() => {
+            // Groups are the cluster's: that they may be put on is granted there, if anywhere.
+            Becomes::Groups => {
+                self.edge(from, Vertex::Cluster, 1, why);
+                return;
+            }
+            Becomes::Admin if namespace.is_none() => {
                 self.edge(from, Vertex::Cluster, 1, why);
                 return;
             }
@@ -471,8 +476,6 @@ impl<'b> Builder<'b, '_> {
             Becomes::Pods => Power::Pods,
             Becomes::Nodes => Power::Nodes,
             Becomes::Users => Power::Users,
-            // Impersonation of groups is never asked about in a namespace.
-            Becomes::Groups => return,
             Becomes::UnguardedPods => {
                 self.unguarded(index, number, namespace);
                 return;

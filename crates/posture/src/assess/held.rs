@@ -98,9 +98,9 @@ impl<'c> Holdings<'c> {
         let mut found = Vec::new();
         let mut total = None;
         for (risk, of) in self.terms.risks().iter().enumerate() {
-            let cluster = self.terms.held(risk, &whole.cluster);
+            let cluster = self.terms.held(risk, &whole.cluster, &whole.cluster);
             if let Some(extent) = cluster
-                && self.terms.held(risk, &known.cluster) < cluster
+                && self.terms.held(risk, &known.cluster, &known.cluster) < cluster
             {
                 found.push(Held { risk, namespace: None, extent });
                 total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
@@ -122,8 +122,9 @@ impl<'c> Holdings<'c> {
                 if of.scope == Scope::Cluster || !matters_in(of, namespace) {
                     continue;
                 }
-                let Some(extent) = self.terms.held(risk, &here) else { continue };
-                let wider = self.terms.held(risk, &whole.cluster).max(self.terms.held(risk, &base));
+                let Some(extent) = self.terms.held(risk, &here, &whole.cluster) else { continue };
+                let wide = self.terms.held(risk, &whole.cluster, &whole.cluster);
+                let wider = wide.max(self.terms.held(risk, &base, &known.cluster));
                 if wider < Some(extent) {
                     found.push(Held { risk, namespace: Some(namespace.clone()), extent });
                     total = total.or((extent == Extent::All && is_total(of)).then_some(risk));

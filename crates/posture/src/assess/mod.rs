@@ -25,7 +25,7 @@ use self::{
     tokens::Tokens,
 };
 use crate::{
-    model::{Cluster, Subject, Workload, WorkloadKind},
+    model::{Cluster, Workload, WorkloadKind},
     report::{About, Accepted, FORMAT, Finding, Report, Scanned, Unread},
     risk::{ExceptionFile, NotExcepted, Risk, builtin},
 };
@@ -101,26 +101,6 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
 pub fn tokens_of(cluster: &Cluster) -> Vec<(&Workload, Vec<HeldToken>)> {
     let tokens = Tokens::new(cluster);
     cluster.workloads.iter().filter(|w| !w.ended).map(|workload| (workload, tokens.of(workload))).collect()
-}
-
-/// What an identity could do if it were stolen: the titles of its risks with their scope, worst first, at most `most`.
-/// The line of an alert.
-pub fn could(cluster: &Cluster, risks: &[Risk], subject: &Subject, most: usize) -> Vec<String> {
-    let holdings = Holdings::new(cluster, risks.iter().filter(|risk| risk.kubernetes.holds(cluster.version)));
-    let nothing = hashbrown::HashSet::new();
-    let mut held: Vec<(crate::Severity, String)> = Vec::new();
-    for of in crate::rbac::Identity::of(subject).subjects() {
-        for one in holdings.of(&of, &nothing) {
-            let risk = holdings.terms.risks()[one.risk];
-            let severity = find::severity(risk, &one);
-            let title = format!("{} ({})", risk.title, words::scope(one.namespace.as_deref()));
-            if !held.iter().any(|(_, said)| *said == title) {
-                held.push((severity, title));
-            }
-        }
-    }
-    held.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
-    held.into_iter().take(most).map(|(_, title)| title).collect()
 }
 
 /// Marks what an exception accepts: each risk of a finding by itself, and the finding where nothing is left.

@@ -79,6 +79,9 @@ pub struct Grant {
     /// It matters for objects of these names only; a grant of all names is one of these too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// It must be granted in the whole cluster, also where the others of the risk may be granted in one namespace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cluster_wide: bool,
 }
 
 fn core() -> Vec<String> {

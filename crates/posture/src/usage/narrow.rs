@@ -120,6 +120,9 @@ fn is_own(allowed: &Allowed<'_>) -> bool {
 /// Resources with the names they are limited to; no names for all.
 type Resource = (String, String, Vec<String>);
 
+/// Resources of one group with the same names and verbs, which one rule says together.
+type Alike<'e> = (&'e str, &'e [String], &'e BTreeSet<String>);
+
 /// What is enough, by namespace: the empty one is the cluster.
 #[derive(Default)]
 struct Enough {
@@ -131,7 +134,7 @@ impl Enough {
     fn add(&mut self, what: &What, names: &Names) {
         match what {
             What::Url { path, verb } => {
-                _ = self.urls.entry(path.to_string()).or_default().insert(verb.to_string())
+                _ = self.urls.entry(path.to_string()).or_default().insert(verb.to_string());
             }
             What::Resource { group, resource, subresource, namespace, verb } => {
                 let full = if subresource.is_empty() {
@@ -174,7 +177,7 @@ impl Enough {
         }
         for namespace in namespaces {
             // Resources of one group with the same verbs and names are one rule.
-            let mut rules: BTreeMap<(&str, &[String], &BTreeSet<String>), Vec<&str>> = BTreeMap::new();
+            let mut rules: BTreeMap<Alike<'_>, Vec<&str>> = BTreeMap::new();
             for ((group, resource, names), verbs) in self.resources.get(namespace).into_iter().flatten() {
                 rules.entry((group, names, verbs)).or_default().push(resource);
             }
@@ -213,7 +216,7 @@ impl Enough {
             );
             match subject {
                 Subject::Account { namespace, .. } => {
-                    _ = writeln!(text, "    namespace: {}", quote(namespace))
+                    _ = writeln!(text, "    namespace: {}", quote(namespace));
                 }
                 _ => text.push_str("    apiGroup: rbac.authorization.k8s.io\n"),
             }

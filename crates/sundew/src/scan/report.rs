@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The most reasons of one finding that are listed.
-const REASONS: usize = 4;
+const REASONS: usize = 6;
 /// Where the text of a finding begins.
 const TEXT: usize = 10;
 

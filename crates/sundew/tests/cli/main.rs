@@ -6,6 +6,8 @@ mod common;
 
 mod errors;
 mod replay;
+mod scan;
 mod small;
 mod store;
 mod watch;
+mod who_can;

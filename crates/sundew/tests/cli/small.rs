@@ -73,7 +73,19 @@ sinks: [{type: file, name: alerts, path: alerts.json}, {type: terminal, name: he
 
 #[test]
 fn every_schema_is_one_and_takes_what_the_program_takes() {
-    for of in ["inventory", "config", "finding", "incident"] {
+    for of in [
+        "inventory",
+        "config",
+        "finding",
+        "incident",
+        "report",
+        "change",
+        "risk",
+        "exceptions",
+        "object",
+        "who-can",
+        "may",
+    ] {
         let ran = run(["schema", of]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{of}");
         let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();

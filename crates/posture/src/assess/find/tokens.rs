@@ -35,7 +35,7 @@ impl Assessment<'_> {
                 match &volume.kind {
                     VolumeKind::Secret(secret) => _ = seen.insert((namespace, &**secret)),
                     VolumeKind::Projected { secrets, .. } => {
-                        seen.extend(secrets.iter().map(|s| (namespace, &**s)))
+                        seen.extend(secrets.iter().map(|s| (namespace, &**s)));
                     }
                     VolumeKind::HostPath(_) => {}
                 }
