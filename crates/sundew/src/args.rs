@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Search audit logs of the past: the same detection at the speed of the disk
     Replay(Replay),
-    /// Find what each identity, pod and node could do if it were stolen, and the way from there to the whole cluster
+    /// Find what each identity, pod and node could do if it were stolen
     Scan(Box<Scan>),
     /// List everybody who can do one thing, and through which binding and role
     WhoCan(WhoCan),

@@ -82,17 +82,20 @@ impl Page {
         self.write("", 0, 2, Some("33"), text);
     }
 
-    /// `SEVERITY  title  rest`, the title bold.
+    /// `SEVERITY  title  rest`, the title bold, and the rest in a line of its own where both do not fit.
     pub(crate) fn severity(&mut self, severity: Severity, title: &str, rest: &str) {
         let word = severity.as_str().to_uppercase();
         let word = table::severity(severity, self.colour).replace(severity.as_str(), &word);
-        let title = self.styled("1", &cell(title, LONGEST));
-        let rest = if rest.is_empty() {
-            String::new()
-        } else {
-            self.styled("2", &format!("  {}", cell(rest, LONGEST)))
-        };
-        self.text.push_str(&format!("{word}  {title}{rest}\n"));
+        let long = 10 + title.chars().count() + 2 + rest.chars().count();
+        if rest.is_empty() || self.width.is_some_and(|width| long > width) {
+            self.write(&word, 10, 10, Some("1"), title);
+            if !rest.is_empty() {
+                self.faint(10, rest);
+            }
+            return;
+        }
+        let (title, rest) = (self.styled("1", &cell(title, LONGEST)), self.styled("2", &cell(rest, LONGEST)));
+        self.text.push_str(&format!("{word}  {title}  {rest}\n"));
     }
 
     /// `key` in a column of `width`, and text beside it.

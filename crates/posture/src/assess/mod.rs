@@ -92,6 +92,7 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
         findings,
         paths: assessment.paths(),
         cuts: assessment.cuts(),
+        usage: None,
     };
     report.summarise();
     report

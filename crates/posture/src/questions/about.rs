@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AskError, Asked, Grant, SecretRead, TokenRead,
+    AskError, Asked, Grant, SecretRead, TokenRead, accounts,
     lists::{Bound, bound, pods, read, secrets_of, token_secrets},
     members, named, object, subject_object,
 };
@@ -125,6 +125,7 @@ fn rules(cluster: &Cluster, binding: Option<&Binding>, role: &Role) -> Vec<Grant
 
 fn of_role(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
     let cluster = rbac.cluster();
+    let accounts = accounts(cluster);
     let wide = namespace.is_empty();
     let wanted = |r: &Role| r.cluster == wide && r.meta.namespace == *namespace && r.meta.name == *name;
     let number = cluster.roles.iter().position(wanted)?;
@@ -147,7 +148,9 @@ fn of_role(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
             role: role.to_string(),
             dangling: false,
         });
-        about.subjects.extend(binding.subjects.iter().map(|subject| subject_object(cluster, subject)));
+        about
+            .subjects
+            .extend(binding.subjects.iter().map(|subject| subject_object(cluster, &accounts, subject)));
     }
     about.subjects.sort();
     about.subjects.dedup();
@@ -156,6 +159,7 @@ fn of_role(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
 
 fn of_binding(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
     let cluster = rbac.cluster();
+    let accounts = accounts(cluster);
     let wide = namespace.is_empty();
     let wanted = |b: &Binding| b.cluster == wide && b.meta.namespace == *namespace && b.meta.name == *name;
     let index = cluster.bindings.iter().position(wanted)?;
@@ -168,12 +172,14 @@ fn of_binding(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
     let kind = if *of_cluster { "ClusterRole" } else { "Role" };
     match rbac.role_of(index).map(|role| &cluster.roles[role]) {
         Some(role) => {
-            about.is.push(format!("grants {role} in {}", super::scope(binding)));
+            let place = if wide { "the whole cluster".to_owned() } else { super::scope(binding) };
+            about.is.push(format!("grants {role} in {place}"));
             about.rules = rules(cluster, Some(binding), role);
         }
         None => about.is.push(format!("grants {kind} {name}, which does not exist")),
     }
-    about.subjects = binding.subjects.iter().map(|subject| subject_object(cluster, subject)).collect();
+    about.subjects =
+        binding.subjects.iter().map(|subject| subject_object(cluster, &accounts, subject)).collect();
     Some(about)
 }
 
@@ -194,7 +200,8 @@ fn rules_of(rbac: &Rbac<'_>, identity: &Identity, own: Option<&Subject>) -> Vec<
 
 fn of_subject(rbac: &Rbac<'_>, subject: &Subject) -> Option<About> {
     let cluster = rbac.cluster();
-    let mut about = About::of(subject_object(cluster, subject));
+    let accounts = accounts(cluster);
+    let mut about = About::of(subject_object(cluster, &accounts, subject));
     let identity = Identity::of(subject);
     about.bindings = bound(rbac, subject);
     if let Subject::Account { namespace, name } = subject {
@@ -241,6 +248,7 @@ fn of_subject(rbac: &Rbac<'_>, subject: &Subject) -> Option<About> {
 
 fn of_workload(rbac: &Rbac<'_>, kind: WorkloadKind, namespace: &Str, name: &Str) -> Option<About> {
     let cluster = rbac.cluster();
+    let accounts = accounts(cluster);
     let wanted = |w: &&Workload| w.kind == kind && w.meta.namespace == *namespace && w.meta.name == *name;
     let workload = cluster.workloads.iter().find(wanted)?;
     let mut about = About::of(object(cluster, kind.as_str(), &workload.meta));
@@ -256,7 +264,7 @@ fn of_workload(rbac: &Rbac<'_>, kind: WorkloadKind, namespace: &Str, name: &Str)
     about.is.extend(crate::assess::escape::weaknesses(workload).into_iter().map(|weakness| weakness.what));
     let account = Subject::Account { namespace: namespace.clone(), name: workload.spec.account.clone() };
     about.rules = rules_of(rbac, &Identity::of(&account), Some(&account));
-    about.subjects = vec![subject_object(cluster, &account)];
+    about.subjects = vec![subject_object(cluster, &accounts, &account)];
     let held = tokens_of(cluster).into_iter().find(|(of, _)| std::ptr::eq(*of, workload));
     about.tokens = held.map(|(_, held)| read(cluster, workload, &held)).unwrap_or_default();
     about.secrets = secrets_of(cluster, workload, &token_secrets(cluster));
@@ -265,6 +273,7 @@ fn of_workload(rbac: &Rbac<'_>, kind: WorkloadKind, namespace: &Str, name: &Str)
 
 fn of_node(rbac: &Rbac<'_>, name: &Str) -> Option<About> {
     let cluster = rbac.cluster();
+    let accounts = accounts(cluster);
     let on_it: Vec<Object> =
         pods(cluster, |w| w.kind == WorkloadKind::Pod && w.spec.node.as_ref() == Some(name) && !w.ended);
     let node = cluster.nodes.iter().find(|node| node.meta.name == *name);
@@ -293,7 +302,7 @@ fn of_node(rbac: &Rbac<'_>, name: &Str) -> Option<About> {
             namespace: workload.meta.namespace.clone(),
             name: workload.spec.account.clone(),
         };
-        about.subjects.push(subject_object(cluster, &account));
+        about.subjects.push(subject_object(cluster, &accounts, &account));
     }
     about.subjects.sort();
     about.subjects.dedup();

@@ -6,6 +6,7 @@ mod lists;
 mod resources;
 mod who;
 
+use hashbrown::HashMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub use resources::{Known, RESOURCES, known};
 pub use who::{Holder, May, Near, Question, Reach, Target, WhoCan, may, who_can};
 
 use crate::{
-    model::{Binding, Cluster, Meta, Role, Rule, Subject},
+    model::{Account, Binding, Cluster, Meta, Role, Rule, Subject},
     rbac::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED},
     report::Object,
 };
@@ -148,13 +149,25 @@ fn named(kind: &str, namespace: &str, name: &str, place: String, created: Option
     Object { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned(), place, created }
 }
 
+/// The accounts that were read, by namespace and name.
+type Accounts<'c> = HashMap<(&'c str, &'c str), &'c Account>;
+
+fn accounts(cluster: &Cluster) -> Accounts<'_> {
+    cluster
+        .accounts
+        .iter()
+        .map(|account| ((&*account.meta.namespace, &*account.meta.name), account))
+        .collect()
+}
+
 /// A subject as an object: an account with its place and age, where it was read.
-fn subject_object(cluster: &Cluster, subject: &Subject) -> Object {
-    if let Subject::Account { namespace, name } = subject {
-        let is_it = |m: &Meta| m.namespace == *namespace && m.name == *name;
-        if let Some(account) = cluster.accounts.iter().find(|account| is_it(&account.meta)) {
-            return object(cluster, subject.kind(), &account.meta);
-        }
+fn subject_object(cluster: &Cluster, accounts: &Accounts<'_>, subject: &Subject) -> Object {
+    let known = match subject {
+        Subject::Account { namespace, name } => accounts.get(&(&**namespace, &**name)),
+        _ => None,
+    };
+    match known {
+        Some(account) => object(cluster, subject.kind(), &account.meta),
+        None => named(subject.kind(), subject.namespace(), subject.name(), String::new(), None),
     }
-    named(subject.kind(), subject.namespace(), subject.name(), String::new(), None)
 }

@@ -32,6 +32,15 @@ pub enum ReadError {
         /// Its line, from 1.
         line: u32,
     },
+    /// It begins with the mark of UTF-16.
+    #[error(
+        "{file}: this is UTF-16, as Windows PowerShell writes with `>`; save it as UTF-8, or with \
+         `kubectl … | Out-File -Encoding utf8`"
+    )]
+    Utf16 {
+        /// Which text.
+        file: String,
+    },
     /// It is neither JSON nor YAML.
     #[error("{file}:{line}: {problem}")]
     Syntax {

@@ -140,8 +140,10 @@ impl Reader {
         if again.is_none() {
             self.seen.insert((kind, namespace, name), index);
         } else if differs {
-            let what =
-                format!("{kind} {namespace}/{name} is described twice and differently; this one counts");
+            let separator = if namespace.is_empty() { "" } else { "/" };
+            let what = format!(
+                "{kind} {namespace}{separator}{name} is described twice and differently; this one counts"
+            );
             cluster.notices.push(Notice { place, what });
         } else {
             self.twice += 1;

@@ -16,6 +16,9 @@ const SHORT_BYTES: usize = 4 << 20;
 
 /// The text as UTF-8, without the mark that Windows puts before it.
 pub(super) fn decode<'t>(file: &str, bytes: &'t [u8]) -> Result<&'t str, ReadError> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(ReadError::Utf16 { file: file.to_owned() });
+    }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
         ReadError::NotText { file: file.to_owned(), offset, line: line_of(&bytes[..offset]) }
@@ -215,7 +218,8 @@ impl Problem {
         let line = error.location().map_or(1, |l| u32::try_from(l.line()).unwrap_or(u32::MAX)).max(1);
         let what = error.to_string();
         let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let what = what.split(" at line ").next().unwrap_or(what);
+        // Behind these stand a place, which is told already, and advice to programmers.
+        let what = [" at line ", ", set "].iter().fold(what, |what, of| what.split(of).next().unwrap_or(what));
         Self { line, what: format!("this is no YAML that can be read: {what}") }
     }
 }

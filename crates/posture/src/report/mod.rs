@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use compare::{Change, Worse, compare};
 pub use filter::Filter;
 
-use crate::Severity;
+use crate::{Severity, usage::Narrowed};
 
 /// The version of the report's shape. Readers refuse a greater one.
 pub const FORMAT: u32 = 1;
@@ -39,6 +39,23 @@ pub struct Report {
     pub paths: Vec<Path>,
     /// The grants whose removal cuts most ways, each on top of those before it.
     pub cuts: Vec<Cut>,
+    /// What identities used of what they have, where audit logs were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageReport>,
+}
+
+/// What identities used of what they have, as audit logs tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageReport {
+    /// The first event of the logs: what was used before is not known.
+    #[schemars(with = "Option<String>")]
+    pub from: Option<Timestamp>,
+    /// The last event of the logs.
+    #[schemars(with = "Option<String>")]
+    pub to: Option<Timestamp>,
+    /// Each identity that a binding names, with what it used and what would be enough; those with most unused rules first.
+    pub identities: Vec<Narrowed>,
 }
 
 /// What was scanned, and what could not be.
@@ -192,6 +209,9 @@ pub struct RiskHeld {
     /// Why it is accepted, where an exception says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
+    /// Whether it was used, where audit logs were given that tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<bool>,
 }
 
 /// What a risk is, in words.

@@ -1,5 +1,6 @@
 //! Least privilege: what each identity used of what it has, from audit logs, and a role that holds no more.
 
+mod join;
 mod narrow;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use hashbrown::HashMap;
 use jiff::Timestamp;
 use sundew_audit::Event;
 
+pub use join::join;
 pub use narrow::{GrantUse, Narrowed, narrow};
 
 use crate::rbac::{Request, Target};

@@ -31,14 +31,20 @@ fn one_role_and_one_account_are_read_from_every_form() {
         ("a line of dashes in a text", format!("{ROLE}x: |\n  ---\n  a\n---\n{ACCOUNT}")),
         ("Windows line ends", format!("{ROLE}---\n{ACCOUNT}").replace('\n', "\r\n")),
         ("a byte order mark", format!("\u{feff}{ROLE}---\n{ACCOUNT}")),
-        ("YAML list", format!("apiVersion: v1\nitems:\n- {}\n- {}\nkind: List\n", indented(ROLE), indented(ACCOUNT))),
+        (
+            "YAML list",
+            format!("apiVersion: v1\nitems:\n- {}\n- {}\nkind: List\n", indented(ROLE), indented(ACCOUNT)),
+        ),
         ("YAML array", format!("- {}\n- {}\n", indented(ROLE), indented(ACCOUNT))),
         ("JSON list", format!(r#"{{"apiVersion":"v1","kind":"List","items":[{ROLE_JSON},{ACCOUNT_JSON}]}}"#)),
         ("JSON list, kind last", format!(r#"{{"items":[{ROLE_JSON},{ACCOUNT_JSON}],"kind":"List"}}"#)),
         ("JSON array", format!("[{ROLE_JSON},\n{ACCOUNT_JSON}]")),
         ("JSON, one after another", format!("{ROLE_JSON}\n{ACCOUNT_JSON}\n")),
         ("JSON, glued", format!("{ROLE_JSON}{ACCOUNT_JSON}")),
-        ("JSON with a byte order mark and Windows line ends", format!("\u{feff}{ROLE_JSON}\r\n{ACCOUNT_JSON}\r\n")),
+        (
+            "JSON with a byte order mark and Windows line ends",
+            format!("\u{feff}{ROLE_JSON}\r\n{ACCOUNT_JSON}\r\n"),
+        ),
         ("JSON documents between marks", format!("---\n{ROLE_JSON}\n---\n{ACCOUNT_JSON}\n")),
         ("JSON and YAML documents", format!("{ROLE_JSON}\n---\n{ACCOUNT}")),
         ("YAML and JSON documents", format!("{ROLE}---\n{ACCOUNT_JSON}")),
@@ -50,7 +56,10 @@ fn one_role_and_one_account_are_read_from_every_form() {
                  resources: [pods]}}]}}\n---\n{ACCOUNT}"
             ),
         ),
-        ("lists in a list", format!(r#"{{"kind":"List","items":[{{"kind":"List","items":[{ROLE_JSON}]}},{ACCOUNT_JSON}]}}"#)),
+        (
+            "lists in a list",
+            format!(r#"{{"kind":"List","items":[{{"kind":"List","items":[{ROLE_JSON}]}},{ACCOUNT_JSON}]}}"#),
+        ),
     ];
     for (form, text) in forms {
         let cluster = read("a", &text);
@@ -137,7 +146,12 @@ fn null_is_nothing_wherever_it_stands() {
         {"kind":"ServiceAccount","metadata":{"name":"till"},"automountServiceAccountToken":null,"secrets":null}"#;
     for text in [yaml, json] {
         let cluster = read("a", text);
-        let expected = ["Role default/reader", "ClusterRole all", "RoleBinding default/b", "ServiceAccount default/till"];
+        let expected = [
+            "Role default/reader",
+            "ClusterRole all",
+            "RoleBinding default/b",
+            "ServiceAccount default/till",
+        ];
         assert_eq!(names(&cluster), expected, "{text}");
         assert!(cluster.notices.is_empty(), "{:?}", cluster.notices);
         assert!(cluster.roles[0].rules.is_empty() && cluster.roles[0].meta.created.is_none());
@@ -183,7 +197,8 @@ fn descriptions_alone_are_of_the_kind_that_was_asked_for() {
 fn the_servers_version_is_read_from_what_kubectl_version_prints() {
     let printed = r#"{"clientVersion":{"major":"1","minor":"29","gitVersion":"v1.29.0"},"kustomizeVersion":"v5.0.4",
         "serverVersion":{"major":"1","minor":"35","gitVersion":"v1.35.2+k3s1"}}"#;
-    let yaml = "clientVersion:\n  gitVersion: v1.29.0\nserverVersion:\n  gitVersion: v1.35.2\n  major: \"1\"\n";
+    let yaml =
+        "clientVersion:\n  gitVersion: v1.29.0\nserverVersion:\n  gitVersion: v1.35.2\n  major: \"1\"\n";
     let served = r#"{"major":"1","minor":"35","gitVersion":"v1.35.2"}"#;
     for text in [printed, yaml, served] {
         assert_eq!(read("a", text).version, Some(Version { major: 1, minor: 35 }), "{text}");
@@ -194,7 +209,17 @@ fn the_servers_version_is_read_from_what_kubectl_version_prints() {
 
 #[test]
 fn nothing_is_read_from_nothing() {
-    let empty = ["", "\n", "# a comment\n", "---\n", "---\n---\n# a\n...\n", "\u{feff}", "null\n", "--- # a\n", "%YAML 1.2\n---\n"];
+    let empty = [
+        "",
+        "\n",
+        "# a comment\n",
+        "---\n",
+        "---\n---\n# a\n...\n",
+        "\u{feff}",
+        "null\n",
+        "--- # a\n",
+        "%YAML 1.2\n---\n",
+    ];
     for text in empty {
         let cluster = read("a", text);
         assert!(names(&cluster).is_empty() && cluster.notices.is_empty(), "{text:?}: {:?}", cluster.notices);
@@ -228,7 +253,8 @@ fn objects_of_the_cluster_have_no_namespace_and_others_always_do() {
     let cluster = read("a", text);
     let expected = ["ClusterRole a", "Role default/a", "ClusterRoleBinding b", "RoleBinding x/b"];
     assert_eq!(names(&cluster), expected);
-    let subjects: Vec<_> = cluster.bindings.iter().flat_map(|b| &b.subjects).map(ToString::to_string).collect();
+    let subjects: Vec<_> =
+        cluster.bindings.iter().flat_map(|b| &b.subjects).map(ToString::to_string).collect();
     assert_eq!(subjects, ["ServiceAccount /till", "ServiceAccount x/till"]);
     assert!(notices(&cluster).is_empty());
 }

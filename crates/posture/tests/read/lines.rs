@@ -46,7 +46,8 @@ fn also_beside_an_object_that_cannot_be_read() {
     let cluster = read("a.yaml", yaml);
     // The first line in the object that names it so is taken, be it that of a label.
     assert_eq!(places(&cluster), ["x/a a.yaml:5", "x/c a.yaml:15"]);
-    let expected = "Role x/b is left out, and not taken as safe: `rules`: invalid type: a string, expected a sequence";
+    let expected =
+        "Role x/b is left out, and not taken as safe: `rules`: invalid type: a string, expected a sequence";
     assert_eq!(notices(&cluster), [format!("a.yaml:10 {expected}")]);
 
     let json = "{\"kind\": \"List\", \"items\": [\n{\"kind\": \"Role\", \"metadata\": {\"name\": \"a\", \

@@ -26,6 +26,7 @@ pub(crate) fn report(findings: Vec<Finding>) -> Report {
         .into(),
         paths: Vec::new(),
         cuts: Vec::new(),
+        usage: None,
     };
     report.summarise();
     report
@@ -42,7 +43,7 @@ fn about(title: &str) -> About {
 }
 
 pub(crate) fn risk(id: &str, severity: Severity) -> RiskHeld {
-    RiskHeld { id: id.to_owned(), severity, accepted: None }
+    RiskHeld { id: id.to_owned(), severity, accepted: None, used: None }
 }
 
 /// `kind`, and `NAMESPACE/NAME` or `NAME`.

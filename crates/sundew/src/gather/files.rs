@@ -51,7 +51,7 @@ pub(super) fn gather(source: &Source) -> Result<Gathered> {
     let mut reader = Reader::new();
     let mut failures = Vec::new();
     let files = inputs.len();
-    read(inputs, source.max_file_bytes, bar.as_ref(), |shown, parsed| match parsed {
+    read(&inputs, source.max_file_bytes, bar.as_ref(), |shown, parsed| match parsed {
         Ok(batch) => reader.take(batch),
         Err(problem) => failures.push((shown, problem)),
     });
@@ -149,7 +149,9 @@ impl Found {
                 // A dangling link is said where it is read.
                 Err(_) => 0,
             };
-            self.inputs.push(Input { shown: path.display().to_string(), path: Some(path), bytes });
+            // What is in the folder that one stands in is said as it is seen from there.
+            let shown = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+            self.inputs.push(Input { shown, path: Some(path), bytes });
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ fn is_wanted(path: &Path) -> bool {
 
 /// Reads all inputs and gives each to `take`, in their order: of an object that is described twice the later counts.
 fn read(
-    inputs: Vec<Input>,
+    inputs: &[Input],
     limit: u64,
     bar: Option<&ProgressBar>,
     mut take: impl FnMut(String, Result<Batch>),
@@ -179,7 +181,7 @@ fn read(
     thread::scope(|scope| {
         for _ in 0..threads {
             let tell = tell.clone();
-            let (inputs, order, next) = (&inputs, &order, &next);
+            let (order, next) = (&order, &next);
             scope.spawn(move || {
                 while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if tell.send((index, read_one(&inputs[index], limit, bar))).is_err() {

@@ -53,7 +53,7 @@ async fn ask(source: &Source, secrets: bool) -> Result<Gathered> {
     if let Some(bar) = pages.bar.take() {
         bar.finish_and_clear();
     }
-    let cluster = pages.finish(collected?, source, secrets)?;
+    let cluster = pages.finish(&collected?, source, secrets)?;
     Ok(Gathered { cluster, name, damaged: false })
 }
 
@@ -94,7 +94,7 @@ impl Pages {
         list.1.push(batch);
     }
 
-    fn finish(self, collected: Collected, source: &Source, secrets: bool) -> Result<Cluster> {
+    fn finish(self, collected: &Collected, source: &Source, secrets: bool) -> Result<Cluster> {
         if let Some(error) = self.damaged {
             return Err(error.into());
         }

@@ -402,8 +402,8 @@ fn a_damaged_file_among_others_is_said_everywhere_and_never_taken_as_safe() {
     fs::write(folder.path().join("broken.yaml"), "kind: Role\nmetadata: [\n").unwrap();
     let ran = run_in(folder.path(), &["--from", ".", "--show", "subjects"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.starts_with("sundew: ./broken.yaml:"), "{}", ran.err);
-    assert!(ran.out.contains("Not read, so nothing follows for it: ./broken.yaml: "), "{}", ran.out);
+    assert!(ran.err.starts_with("sundew: broken.yaml:"), "{}", ran.err);
+    assert!(ran.out.contains("Not read, so nothing follows for it: broken.yaml: "), "{}", ran.out);
     assert!(ran.out.contains("ServiceAccount ops/operator"), "{}", ran.out);
 }
 

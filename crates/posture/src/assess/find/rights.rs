@@ -145,6 +145,7 @@ impl Assessment<'_> {
                     id: risks[held.risk].id.clone(),
                     severity: severity(risks[held.risk], held),
                     accepted: None,
+                    used: None,
                 })
                 .collect(),
             severity: severity(risk, first),

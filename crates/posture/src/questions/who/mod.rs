@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use question::{Question, Reach, Target};
 
-use super::{Grant, members, subject_object};
+use super::{Grant, accounts, members, subject_object};
 use crate::{
     model::{Binding, Rule, Subject},
     rbac::{Allowed, Identity, Rbac, Request},
@@ -123,9 +123,10 @@ pub fn who_can(rbac: &Rbac<'_>, question: &Question) -> WhoCan {
             }
         }
     }
+    let accounts = accounts(cluster);
     let holders = |found: BTreeMap<&Subject, Vec<Grant>>| {
         let holder = |(subject, because): (&Subject, Vec<Grant>)| Holder {
-            subject: subject_object(cluster, subject),
+            subject: subject_object(cluster, &accounts, subject),
             members: members(subject),
             because,
         };
@@ -176,7 +177,9 @@ pub fn may(rbac: &Rbac<'_>, question: &Question, identity: &Identity) -> May {
             Allowed::Masters => {
                 found.beside.push("it is in system:masters, for which no authorizer is asked".into())
             }
-            Allowed::Node(why) => found.beside.push(format!("the Node authorizer lets it: {why}")),
+            Allowed::Node(why) => {
+                found.beside.push(format!("the Node authorizer lets it: {why}"));
+            }
             // These come below, in every namespace that is meant.
             Allowed::Rule { .. } => {}
         }
