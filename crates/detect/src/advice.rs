@@ -78,7 +78,7 @@ fn credential(incident: &Incident) -> Option<NextStep> {
 /// groups are not in an account's name, kubectl could not tell.
 fn identity(incident: &Incident) -> Option<NextStep> {
     let user = incident.actor.user.as_deref().filter(|user| user.starts_with("system:serviceaccount:"))?;
-    let decoy = incident.decoys.iter().any(|d| Some(user) == as_username(&d.name).as_deref());
+    let decoy = incident.decoys.iter().any(|d| Some(user) == d.user().as_deref());
     (!decoy).then(|| {
         step("see what this identity can do", format!("kubectl auth can-i --list --as={}", quote(user)))
     })
@@ -89,11 +89,6 @@ fn log(incident: &Incident) -> Option<NextStep> {
     let ip = incident.actor.ip.as_deref()?;
     let filter = format!("select(.sourceIPs[-1] == \"{}\")", ip.replace(['"', '\\'], ""));
     Some(step("read everything this peer did", format!("jq -c {} audit.log", quote(&filter))))
-}
-
-fn as_username(decoy: &str) -> Option<String> {
-    let (namespace, account) = decoy.split_once('/')?;
-    Some(format!("system:serviceaccount:{namespace}:{account}"))
 }
 
 fn flag(name: &str, value: &str) -> String {

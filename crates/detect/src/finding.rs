@@ -39,6 +39,9 @@ pub struct Actor {
     /// `user.username`; absent where the request was not authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// `user.groups`, at most 16, without those that everybody or every ServiceAccount is in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// `impersonatedUser.username`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub impersonated: Option<String>,
@@ -61,6 +64,14 @@ pub struct DecoyRef {
     /// Where the inventory says that this copy lies, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+}
+
+impl DecoyRef {
+    /// The user name of the decoy's account; none for a namespace.
+    pub fn user(&self) -> Option<String> {
+        let (namespace, account) = self.name.split_once('/')?;
+        Some(format!("system:serviceaccount:{namespace}:{account}"))
+    }
 }
 
 /// What was asked of the API server.

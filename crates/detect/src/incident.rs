@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Actor, DecoyRef, Request, Severity};
+use crate::{
+    finding::{Actor, DecoyRef, Request, Severity},
+    tripwire::rules,
+};
 
 /// One thing that the intruder did, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +84,27 @@ pub struct Incident {
     /// Set where every finding is of a drill.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drill: bool,
+}
+
+impl Incident {
+    /// Whose rights are in the wrong hands, as user names with groups: the actor's, then those of the identity that the
+    /// actor put on. Where servers only told of a decoy's token, they are the decoy's, and not the servers'.
+    pub fn identities(&self) -> Vec<(String, &[String])> {
+        let told = [rules::TOKEN_LAST_USED.id, rules::TOKEN_CHECKED.id, rules::RUNS_AS_DECOY.id];
+        if !self.rules.is_empty() && self.rules.keys().all(|rule| told.contains(&rule.as_str())) {
+            let decoy = self.decoys.first().and_then(DecoyRef::user);
+            return decoy.map(|user| (user, [].as_slice())).into_iter().collect();
+        }
+        let Actor { user, groups, impersonated, .. } = &self.actor;
+        let user = user.iter().map(|user| (user.clone(), groups.as_slice()));
+        // The first request of an intruder need not be the one that put the identity on.
+        let later = || {
+            let step = self.steps.iter().find(|step| step.rule == rules::IMPERSONATED.id)?;
+            step.decoy.as_ref()?.user()
+        };
+        let impersonated = impersonated.clone().or_else(later).map(|user| (user, [].as_slice()));
+        user.chain(impersonated).collect()
+    }
 }
 
 /// Why a message about an incident is sent.

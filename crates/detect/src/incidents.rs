@@ -159,6 +159,13 @@ impl Incidents {
         grow(open, unauthorized).map(|growth| (id, growth))
     }
 
+    /// Writes into an incident what its identity could do, as `could` knows it now.
+    pub fn set_could(&mut self, id: &str, could: impl FnOnce(&Incident) -> Vec<String>) {
+        if let Some(Open { incident, .. }) = self.open.get_mut(id) {
+            incident.could = could(incident);
+        }
+    }
+
     /// The incident is about to be told: gives it its next revision, and says when the message is due.
     pub fn schedule(&mut self, id: &str, growth: Growth, now: Timestamp) -> Option<(Incident, Timestamp)> {
         let Grouping { quiet, longest_quiet, .. } = self.grouping;

@@ -10,6 +10,8 @@ use crate::{
 
 /// How much of a text from outside a finding keeps, in characters.
 const MAX_TEXT: usize = 512;
+/// How many groups a finding keeps.
+const MAX_GROUPS: usize = 16;
 
 /// The finding that `event` met `rule`, about `decoy`.
 pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: DecoyRef) -> Finding {
@@ -35,10 +37,22 @@ fn actor(event: &Event<'_>) -> Actor {
     let some = |t: Text<'_>| (!t.is_empty()).then(|| text(t));
     Actor {
         user: some(event.user.username),
+        groups: groups(event),
         impersonated: event.impersonated_user.as_ref().and_then(|u| some(u.username)),
         ip: some(event.peer()),
         client: some(event.user_agent),
     }
+}
+
+/// The groups that the name does not tell already (`pkg/serviceaccount/util.go` of Kubernetes).
+fn groups(event: &Event<'_>) -> Vec<String> {
+    let groups = event.user.groups.iter().map(|group| text(*group));
+    let says = |group: &String| {
+        !matches!(group.as_str(), "" | "system:authenticated" | "system:unauthenticated")
+            && group != "system:serviceaccounts"
+            && !group.starts_with("system:serviceaccounts:")
+    };
+    groups.filter(says).take(MAX_GROUPS).collect()
 }
 
 fn request(event: &Event<'_>) -> Request {

@@ -29,6 +29,9 @@ pub struct Config {
     /// The inventory of decoys.
     #[schemars(default)]
     pub inventory: Option<PathBuf>,
+    /// The report of `sundew scan --save`, so that alerts say what the identity could do.
+    #[schemars(default)]
+    pub posture: Option<PathBuf>,
     /// The file that keeps what must survive a crash.
     #[schemars(default = "default_store")]
     pub store: PathBuf,
@@ -57,6 +60,8 @@ struct Head {
     cluster: String,
     #[serde(default)]
     inventory: Option<PathBuf>,
+    #[serde(default)]
+    posture: Option<PathBuf>,
     #[serde(default = "default_store")]
     store: PathBuf,
     sources: Vec<Tagged<SourceKind>>,
@@ -334,10 +339,10 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, YamlError> {
-        let Head { version, cluster, inventory, store, sources, sinks, incidents } = yaml::read(text)?;
+        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents } = yaml::read(text)?;
         let sources = entries::read(text, "sources", &sources)?;
         let sinks = entries::read(text, "sinks", &sinks)?;
-        Ok(Self { version, cluster, inventory, store, sources, sinks, incidents })
+        Ok(Self { version, cluster, inventory, posture, store, sources, sinks, incidents })
     }
 
     /// The JSON Schema of the file.
@@ -348,6 +353,15 @@ impl Config {
     /// The cluster of a source.
     pub fn cluster_of<'c>(&'c self, source: &'c SourceConfig) -> &'c str {
         source.cluster().unwrap_or(&self.cluster)
+    }
+
+    /// The cluster that the posture report is of: the configuration's, or the only one that sources name.
+    pub fn posture_cluster(&self) -> &str {
+        let mut clusters = self.sources.iter().map(|source| self.cluster_of(source));
+        match clusters.next() {
+            Some(first) if clusters.all(|other| other == first) => first,
+            _ => &self.cluster,
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -386,6 +400,7 @@ impl Config {
         let at = |path: &mut PathBuf| *path = folder.join(&*path);
         let maybe = |path: &mut Option<PathBuf>| path.iter_mut().for_each(at);
         maybe(&mut self.inventory);
+        maybe(&mut self.posture);
         at(&mut self.store);
         for source in &mut self.sources {
             match source {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sundew_detect::{Grouping, Severity, Tripwire};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::source::file::Notice;
+use crate::{posture::Posture, source::file::Notice};
 
 /// Bounded, so that a slow store slows the reading and not the memory.
 pub(crate) type Intake = mpsc::Sender<Input>;
@@ -21,6 +21,8 @@ pub(crate) enum Input {
     Sinks(Vec<SinkWants>),
     /// Another grouping from now on.
     Grouping(Grouping),
+    /// Another report from now on of what identities could do, or none.
+    Posture(Option<Scanned>),
     /// Time has passed.
     Tick,
     /// Write what is left, say so, and end.
@@ -32,6 +34,13 @@ pub(crate) enum Input {
 pub(crate) struct SinkWants {
     pub(crate) name: String,
     pub(crate) least: Severity,
+}
+
+/// What the identities of a cluster could do.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanned {
+    pub(crate) cluster: String,
+    pub(crate) posture: Arc<Posture>,
 }
 
 /// A source's name and the cluster it is of.

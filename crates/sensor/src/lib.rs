@@ -11,6 +11,7 @@ mod intake;
 mod ledger;
 mod patience;
 mod pipeline;
+mod posture;
 pub mod replay;
 mod sensor;
 pub mod source;
@@ -19,6 +20,7 @@ mod tls;
 
 pub use config::{Config, ConfigError};
 pub use patience::Patience;
+pub use posture::{Posture, PostureError};
 pub use sensor::{Extras, Sensor, SensorError};
 pub use status::Counters;
 pub use tls::{TlsError, provider};

@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use sundew_audit::{Event, Item, Unwrapper};
 use sundew_detect::{
-    Change, Desk, Duty, Finding, Growth, Incidents, Outcome, Purpose, Rehearsal, Tripwire,
+    Change, Desk, Duty, Finding, Growth, Incident, Incidents, Outcome, Purpose, Rehearsal, Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
@@ -22,7 +22,7 @@ use self::trouble::LongLine;
 use crate::{
     clock::Clock,
     delivery::Office,
-    intake::{Batch, Input, Origin, Payload, SinkWants},
+    intake::{Batch, Input, Origin, Payload, Scanned, SinkWants},
     ledger::Ledger,
     status::Counters,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Pipeline {
     desk: Desk,
     incidents: Incidents,
     sinks: Vec<SinkWants>,
+    posture: Option<Scanned>,
     unwrappers: HashMap<Origin, Unwrapper>,
     long_lines: HashMap<Origin, LongLine>,
     /// What is owed to the store.
@@ -75,6 +76,7 @@ impl Pipeline {
             desk: Desk::default(),
             incidents,
             sinks,
+            posture: None,
             unwrappers: HashMap::new(),
             long_lines: HashMap::new(),
             pending: Commit::default(),
@@ -123,6 +125,7 @@ impl Pipeline {
             Input::Decoys(tripwire) => self.tripwire = tripwire,
             Input::Sinks(sinks) => self.sinks = sinks,
             Input::Grouping(grouping) => self.incidents.regroup(grouping),
+            Input::Posture(posture) => self.posture = posture,
             Input::Tick => self.tick(),
             Input::Stop(done) => return Some(done),
         }
@@ -285,6 +288,7 @@ impl Pipeline {
         let now = self.clock.now();
         let mut changed = BTreeSet::new();
         for (id, growth) in std::mem::take(&mut self.grown) {
+            self.incidents.set_could(&id, |incident| could(self.posture.as_ref(), incident));
             if let Some((incident, due)) = self.incidents.schedule(&id, growth, now) {
                 let change = if growth == Growth::Opened { Change::Opened } else { Change::Updated };
                 self.owe(&incident, change, due);
@@ -309,7 +313,7 @@ impl Pipeline {
         self.release();
     }
 
-    fn owe(&mut self, incident: &sundew_detect::Incident, change: Change, due: Timestamp) {
+    fn owe(&mut self, incident: &Incident, change: Change, due: Timestamp) {
         for sink in self.sinks.iter().filter(|sink| incident.severity >= sink.least) {
             self.pending.outbox.push(Owed {
                 sink: sink.name.clone(),
@@ -339,6 +343,12 @@ impl Pipeline {
             });
         }
     }
+}
+
+/// What the identities of an incident could do, where a report of its cluster was given.
+fn could(scanned: Option<&Scanned>, incident: &Incident) -> Vec<String> {
+    let scanned = scanned.filter(|scanned| scanned.cluster == incident.cluster);
+    scanned.map(|scanned| scanned.posture.could(incident)).unwrap_or_default()
 }
 
 /// An incident as it was before a restart. One whose state this program does not know goes on without it: it may

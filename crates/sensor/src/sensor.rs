@@ -14,10 +14,11 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, SourceConfig},
     delivery::{Couriers, Office},
-    intake::{Input, Intake, Origin, SinkWants},
+    intake::{Input, Intake, Origin, Scanned, SinkWants},
     ledger::Ledger,
     patience::Patience,
     pipeline::Pipeline,
+    posture::{Posture, PostureError},
     source::{file::TailError, follow::Follower, stdin, webhook::Receiver},
     status::Counters,
     tls::TlsError,
@@ -37,6 +38,9 @@ pub enum SensorError {
     /// A sink.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The report of what identities could do.
+    #[error(transparent)]
+    Posture(#[from] PostureError),
     /// A file source.
     #[error("source `{name}`: {source}")]
     Tail {
@@ -119,6 +123,7 @@ impl Sensor {
     /// Where something named cannot be opened. Nothing runs then.
     pub async fn start(config: Config, inventory: &Inventory, extras: Extras) -> Result<Self, SensorError> {
         check_clusters(&config, inventory)?;
+        let scanned = scanned(&config)?;
         let extra_sinks: Vec<Told> =
             extras.sinks.into_iter().map(|(sink, least)| (Arc::from(sink), least)).collect();
         let sinks = sinks(&config, &extra_sinks)?;
@@ -154,6 +159,7 @@ impl Sensor {
             opened,
         };
         sensor.couriers.replace(only_sinks(sinks), &sensor.office);
+        sensor.tell(Input::Posture(scanned)).await;
         sensor.start_ticking();
         if let Err(error) = sensor.set_sources(&config).await {
             sensor.stop().await;
@@ -191,7 +197,8 @@ impl Sensor {
     ///
     /// # Errors
     ///
-    /// Where the change cannot be taken at all, all goes on as before. Where a source cannot be opened, the first such
+    /// Where the change cannot be taken at all, all goes on as before. Where a posture report cannot be read, that is
+    /// logged, the one before stays, and everything else is taken. Where a source cannot be opened, the first such
     /// error is given and everything else is taken; the same configuration can be given again.
     pub async fn reconfigure(&mut self, config: Config, inventory: &Inventory) -> Result<(), SensorError> {
         if config.store != self.config.store {
@@ -206,6 +213,12 @@ impl Sensor {
         self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
         self.tell(Input::Sinks(wants(&sinks))).await;
         self.tell(Input::Grouping(config.incidents.grouping())).await;
+        match scanned(&config) {
+            Ok(scanned) => self.tell(Input::Posture(scanned)).await,
+            Err(error) => tracing::error!(
+                "what identities could do is told from the report before, as the new one cannot be taken: {error}"
+            ),
+        }
         self.office.give_up_after = config.incidents.give_up_after;
         self.couriers.replace(only_sinks(sinks), &self.office);
         let set = self.set_sources(&config).await;
@@ -358,6 +371,14 @@ async fn stop_source(running: Running) {
         Running::Webhook(receiver) => receiver.stop().await,
         Running::Stdin => {}
     }
+}
+
+/// The report that `config` names.
+fn scanned(config: &Config) -> Result<Option<Scanned>, PostureError> {
+    let Some(posture) = Posture::of(config)? else { return Ok(None) };
+    let cluster = config.posture_cluster().to_owned();
+    tracing::info!(scanned = %posture.time().strftime("%F %H:%M UTC"), cluster, "alerts say what identities could do");
+    Ok(Some(Scanned { cluster, posture: Arc::new(posture) }))
 }
 
 /// The sinks that `config` names, and those that it does not.

@@ -76,6 +76,9 @@ pub(crate) struct Watch {
     pub(crate) config: PathBuf,
     #[command(flatten)]
     pub(crate) decoys: Decoys,
+    /// The report of `sundew scan --save`, so that alerts say what the identity could do
+    #[arg(long, value_name = "FILE")]
+    pub(crate) posture: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +97,9 @@ pub(crate) struct Replay {
     /// Print incidents instead of single findings
     #[arg(long)]
     pub(crate) incidents: bool,
+    /// The report of `sundew scan --save`, so that incidents say what the identity could do
+    #[arg(long, value_name = "FILE", requires = "incidents")]
+    pub(crate) posture: Option<PathBuf>,
     /// List the touches that are somebody's duty and were not told
     #[arg(long)]
     pub(crate) suppressed: bool,

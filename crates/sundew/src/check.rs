@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use sundew_decoy::Inventory;
-use sundew_sensor::Config;
+use sundew_sensor::{Config, Posture};
 
 use crate::{args, decoys, exit::Exit, table::counted};
 
@@ -26,6 +26,10 @@ pub(crate) fn run(args: &args::Check) -> Result<Exit> {
         let sources = counted(config.sources.len() as u64, "source");
         let sinks = counted(config.sinks.len() as u64, "sink");
         writeln!(out, "{}: {sources}, {sinks}", path.display())?;
+        if let (Some(path), Some(posture)) = (&config.posture, Posture::of(&config)?) {
+            let (path, time) = (path.display(), posture.time().strftime("%F %H:%M UTC"));
+            writeln!(out, "{path}: scan of {time}, cluster {}", config.posture_cluster())?;
+        }
         if let Some(path) = &config.inventory {
             let inventory = decoys::read(path)?;
             writeln!(out, "{}: {}", path.display(), describe(&inventory))?;

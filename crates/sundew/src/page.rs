@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{Table, presets::NOTHING};
 use sundew_posture::Severity;
 
 use crate::table::{self, cell};
@@ -122,27 +122,41 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Columns, wrapped within them on a terminal.
+    /// Columns; on a terminal that is too narrow for them a paragraph a row, so that no name is broken in two.
     pub(crate) fn columns(&mut self, headers: &[&str], rows: &[Vec<String>]) {
         let mut columns = Table::new();
         columns.load_preset(NOTHING).force_no_tty();
-        if self.colour {
-            columns.enforce_styling();
-        }
-        if let Some(width) = self.width {
-            let width = u16::try_from(width).unwrap_or(u16::MAX);
-            columns.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        }
-        columns.set_header(headers.iter().map(|header| Cell::new(header).add_attribute(Attribute::Bold)));
+        columns.set_header(headers.iter().copied());
         for row in rows {
             columns.add_row(row.iter().map(|text| cell(text, LONGEST)));
         }
         for column in columns.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        for line in columns.lines() {
-            self.text.push_str(line.trim_end());
+        let lines: Vec<String> = columns.lines().map(|line| line.trim_end().to_owned()).collect();
+        if self.width.is_some_and(|width| lines.iter().any(|line| line.chars().count() > width)) {
+            self.paragraphs(headers, rows);
+            return;
+        }
+        for (number, line) in lines.iter().enumerate() {
+            let line = if number == 0 { self.styled("1", line) } else { line.clone() };
+            self.text.push_str(&line);
             self.text.push('\n');
+        }
+    }
+
+    fn paragraphs(&mut self, headers: &[&str], rows: &[Vec<String>]) {
+        let wide = headers.iter().skip(1).map(|header| header.len()).max().unwrap_or_default();
+        let mut last = None;
+        for row in rows {
+            let first = row.first();
+            if first != last {
+                self.write("", 0, 2, Some("1"), first.map_or("", String::as_str));
+            }
+            last = first;
+            for (header, text) in headers.iter().zip(row).skip(1).filter(|(_, text)| !text.is_empty()) {
+                self.entry(2, &header.to_lowercase(), wide, text);
+            }
         }
     }
 

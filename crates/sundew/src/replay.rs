@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use sundew_detect::{Finding, Grouping, Incident, Incidents, Outcome, Severity, Tripwire};
-use sundew_sensor::replay::{self as engine, Input, Reading, Summary};
+use sundew_sensor::{
+    Posture,
+    replay::{self as engine, Input, Reading, Summary},
+};
 
 use crate::{
     args::{self, Output},
@@ -37,6 +40,7 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
     let inputs = Input::expand(&args.paths).map_err(|(path, error)| {
         anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
     })?;
+    let posture = args.posture.as_deref().map(Posture::load).transpose()?;
     let tripwire = Tripwire::new(&inventory);
     let started = Instant::now();
     let bytes = AtomicU64::new(0);
@@ -52,7 +56,7 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
         progress: &bytes,
     };
     let bar = progress_bar(&inputs);
-    let mut printer = Printer::new(args, bar.clone());
+    let mut printer = Printer::new(args, posture, bar.clone());
     let summary =
         with_progress(bar.as_ref(), &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
     printer.finish()?;
@@ -70,6 +74,7 @@ struct Printer<'a> {
     out: BufWriter<io::Stdout>,
     colour: bool,
     incidents: Incidents,
+    posture: Option<Posture>,
     worst: Option<Severity>,
     findings: u64,
     failed: Option<io::Error>,
@@ -78,12 +83,13 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(args: &'a args::Replay, bar: Option<ProgressBar>) -> Self {
+    fn new(args: &'a args::Replay, posture: Option<Posture>, bar: Option<ProgressBar>) -> Self {
         Self {
             args,
             out: BufWriter::new(io::stdout()),
             colour: table::colour(),
             incidents: Incidents::new(Grouping { max_open: MAX_OPEN, ..Grouping::default() }),
+            posture,
             worst: None,
             findings: 0,
             failed: None,
@@ -171,6 +177,7 @@ impl<'a> Printer<'a> {
         incidents.sort_by(|a, b| (a.first_seen, &a.id).cmp(&(b.first_seen, &b.id)));
         for mut incident in incidents {
             incident.revision = incident.revision.max(1);
+            incident.could = self.posture.as_ref().map(|p| p.could(&incident)).unwrap_or_default();
             incident.next = sundew_detect::advice::next(&incident);
             match self.args.output {
                 Output::Json => json_line(&mut self.out, &incident)?,

@@ -37,6 +37,7 @@ pub(crate) fn run(args: args::Watch) -> Result<Exit> {
 struct Files {
     args: args::Watch,
     inventory: Option<PathBuf>,
+    posture: Option<PathBuf>,
     seen: Vec<Option<Look>>,
 }
 
@@ -48,7 +49,8 @@ async fn watch(args: args::Watch) -> Result<Exit> {
     if config.sinks.is_empty() {
         tracing::warn!("no sinks are configured: findings are kept in the store, and nobody is told");
     }
-    let mut files = Files { args, inventory: config.inventory.clone(), seen: Vec::new() };
+    let (inventory_file, posture) = (config.inventory.clone(), config.posture.clone());
+    let mut files = Files { args, inventory: inventory_file, posture, seen: Vec::new() };
     files.changed();
     let decoys = inventory.decoys.len();
     let sources = config.sources.len();
@@ -105,6 +107,7 @@ async fn reload(sensor: &mut Sensor, files: &mut Files) {
         }
     };
     files.inventory.clone_from(&config.inventory);
+    files.posture.clone_from(&config.posture);
     files.changed();
     let (decoys, sources) = (inventory.decoys.len(), config.sources.len());
     match sensor.reconfigure(config, &inventory).await {
@@ -118,7 +121,7 @@ impl Files {
     fn changed(&mut self) -> bool {
         let own = self.args.decoys.inventory.as_ref().or(self.inventory.as_ref());
         let now: Vec<Option<Look>> =
-            [Some(&self.args.config), own].into_iter().map(|path| look_at(path?)).collect();
+            [Some(&self.args.config), own, self.posture.as_ref()].into_iter().map(|path| look_at(path?)).collect();
         let changed = now != self.seen;
         self.seen = now;
         changed
@@ -132,12 +135,15 @@ fn look_at(path: &Path) -> Option<Look> {
 }
 
 fn load(args: &args::Watch) -> Result<(Config, Inventory)> {
-    let config = Config::load(&args.config).map_err(|error| match &error {
+    let mut config = Config::load(&args.config).map_err(|error| match &error {
         sundew_sensor::ConfigError::Read { .. } => anyhow::Error::new(error).context(
             "no configuration; write one (docs/watch.md shows the smallest), or name it with -c FILE",
         ),
         _ => error.into(),
     })?;
+    if args.posture.is_some() {
+        config.posture.clone_from(&args.posture);
+    }
     let given = decoys::inventory(&args.decoys, Some(&config.cluster))?;
     let inventory = match (given, &config.inventory) {
         (Some(inventory), _) => inventory,

@@ -329,3 +329,61 @@ fn an_alert_names_the_copy_and_what_to_run() {
     let (incident, _) = incidents.schedule(&reader, Growth::Opened, at(1)).unwrap();
     assert!(incident.next.iter().any(|step| step.run.contains(THIEF)), "{:?}", incident.next);
 }
+
+/// User names and groups of those whose rights are in the wrong hands.
+fn identities(incident: &Incident) -> Vec<(String, Vec<String>)> {
+    incident.identities().into_iter().map(|(user, groups)| (user, groups.to_vec())).collect()
+}
+
+#[test]
+fn whose_rights_are_in_the_wrong_hands_is_the_actor_with_the_groups_that_the_name_does_not_tell() {
+    let mut stolen = incidents();
+    add(&mut stolen, &use_of_token("get", "/api"));
+    assert_eq!(identities(only(&stolen)), [(DECOY.to_owned(), vec![])], "they follow from the name");
+    let mut read = incidents();
+    let groups = json!(["oidc:ops", "system:authenticated", "system:masters"]);
+    add(&mut read, &read_of_secret().set("user", json!({"username": "alice", "groups": groups})));
+    let groups = vec!["oidc:ops".to_owned(), "system:masters".to_owned()];
+    assert_eq!(identities(only(&read)), [("alice".to_owned(), groups)]);
+}
+
+#[test]
+fn an_identity_that_was_put_on_is_named_beside_its_actor_also_when_that_was_not_the_first_request() {
+    let as_decoy = |second| {
+        let event = request("get", "/api").by("alice").set("impersonatedUser", json!({"username": DECOY}));
+        event.at(second)
+    };
+    let both = [("alice".to_owned(), vec![]), (DECOY.to_owned(), vec![])];
+    let mut at_once = incidents();
+    add(&mut at_once, &as_decoy(0));
+    assert_eq!(identities(only(&at_once)), both);
+    let mut later = incidents();
+    add(&mut later, &read_of_secret().by("alice"));
+    add(&mut later, &as_decoy(1));
+    assert_eq!(identities(only(&later)), both);
+}
+
+#[test]
+fn where_a_server_tells_of_a_decoys_token_the_rights_are_the_decoys() {
+    let mut noted = incidents();
+    add(&mut noted, &note_of_use("backup-sa-token"));
+    assert_eq!(identities(only(&noted)), [(DECOY.to_owned(), vec![])]);
+    let mut checked = incidents();
+    let asked = json!({"spec": {"user": DECOY, "nonResourceAttributes": {"path": "/", "verb": "get"}}});
+    let review = request("create", "/apis/authorization.k8s.io/v1/subjectaccessreviews")
+        .object("subjectaccessreviews.authorization.k8s.io", "", "")
+        .by("system:node:worker-1")
+        .set("requestObject", asked);
+    add(&mut checked, &review);
+    assert_eq!(identities(only(&checked)), [(DECOY.to_owned(), vec![])]);
+}
+
+#[test]
+fn what_the_identity_could_do_is_told_with_the_next_message() {
+    let mut incidents = incidents();
+    let id = add(&mut incidents, &use_of_token("get", "/api"));
+    incidents.set_could(&id, |incident| vec![format!("what {} could", incident.decoys[0].name)]);
+    incidents.set_could("another", |_| unreachable!("there is none"));
+    let (incident, _) = incidents.schedule(&id, Growth::Opened, at(1)).unwrap();
+    assert_eq!(incident.could, ["what honeypot/backup-sa could"]);
+}

@@ -61,7 +61,7 @@ pub(crate) fn theft() -> Message {
             "findings": 7,
             "rules": {"tripwire.token_used": 7},
             "attack": ["T1528", "T1550.001", "T1613"],
-            "could": ["read the API server's version and discovery documents; no risk beyond that was found"],
+            "could": ["nothing that the scan counts as a risk"],
             "next": [
                 {"why": "Which pod or node has this address",
                  "run": "kubectl get pods,nodes --all-namespaces --output wide | grep --fixed-strings 127.66.0.66"},
@@ -92,6 +92,20 @@ pub(crate) fn growing() -> Message {
     incident.last_seen = incident.steps[39].time;
     incident.findings = 60;
     incident.rules = [("tripwire.token_used".to_owned(), 58), ("rules.secrets_listed".to_owned(), 2)].into();
+    message
+}
+
+/// The theft of a workload's token, with what that could do.
+pub(crate) fn strong() -> Message {
+    let mut message = theft();
+    message.incident.could = [
+        "reaches the whole cluster in 3 steps: creates pods (namespace shop) → Node worker-1 → Pod argocd/app-0",
+        "lists Secrets, creates pods, and 3 more (namespace shop)",
+        "reads Secrets (namespace <!channel> *web* `id`\u{202e}), through group ops & co\nRun next",
+        "as of 2026-11-01, when the cluster was scanned",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     message
 }
 

@@ -3,7 +3,7 @@
 use sundew_detect::Severity;
 use sundew_notify::{digest::Digest, render_terminal, render_text};
 
-use crate::fixture::{growing, hostile, theft};
+use crate::fixture::{growing, hostile, strong, theft};
 
 #[test]
 fn the_theft_of_a_token_in_alert_txt() {
@@ -29,6 +29,32 @@ fn the_theft_of_a_token_on_a_terminal_in_colour() {
 #[test]
 fn a_growing_incident_on_a_terminal_shows_its_first_and_newest_steps_and_what_was_granted() {
     insta::assert_snapshot!(render_terminal(&growing(), false));
+}
+
+/// The block with what the identity could do.
+fn could(shown: &str) -> String {
+    let block = shown.split("\n\n").find(|block| block.contains("What this identity could do"));
+    block.unwrap().replace('\x1b', "␛")
+}
+
+#[test]
+fn what_the_identity_could_do_in_alert_txt_and_on_a_terminal() {
+    let text = could(&render_text(&strong()));
+    assert_eq!(text, could(&render_terminal(&strong(), false)));
+    let coloured = could(&render_terminal(&strong(), true));
+    insta::assert_snapshot!(format!("{text}\n\n{coloured}"));
+}
+
+#[test]
+fn what_the_identity_could_do_is_a_few_lines_of_a_bounded_length_each() {
+    let mut message = strong();
+    message.incident.could = vec!["lists Secrets in one place after another ".repeat(50); 40];
+    for shown in [render_text(&message), render_terminal(&message, false)] {
+        let block = could(&shown);
+        assert_eq!(block.lines().count(), 1 + 6 + 1, "{block}");
+        assert!(block.lines().all(|line| line.chars().count() <= 6 + 160), "{block}");
+        assert!(block.ends_with("- and 34 more"), "{block}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use wiremock::{
     matchers::{header, method, path},
 };
 
-use crate::fixture::{ID, growing, hostile, secret, sink, theft};
+use crate::fixture::{ID, growing, hostile, secret, sink, strong, theft};
 
 const HOOK: &str = "/services/T000/B000/hush-hush";
 
@@ -61,6 +61,14 @@ fn refused(why: &str) -> Result<(), DeliveryError> {
 #[tokio::test]
 async fn the_theft_of_a_token_in_slack() {
     insta::assert_json_snapshot!(Slack::posted(&theft()).await);
+}
+
+#[tokio::test]
+async fn what_the_identity_could_do_in_slack() {
+    let posted = Slack::posted(&strong()).await;
+    let blocks = posted["blocks"].as_array().unwrap();
+    let heading = blocks.iter().position(|block| block.to_string().contains("What this identity could do"));
+    insta::assert_json_snapshot!(blocks[heading.unwrap()..][..2]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{
-    Assessment, find,
+    Assessment,
     graph::{Vertex, Ways, Why},
     held::Held,
     words,
@@ -19,9 +19,11 @@ const MOST_CUTS: usize = 5;
 const CANDIDATES: usize = 3;
 
 /// What holders hold while some bindings are thought away; holders that are not in it hold what they do.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Without {
     pub(super) held: HashMap<usize, Vec<Held>>,
+    /// The bindings.
+    pub(super) removed: HashSet<usize>,
 }
 
 impl Assessment<'_> {
@@ -71,12 +73,9 @@ impl Assessment<'_> {
         let mut sources = Vec::new();
         for number in 0..self.ways.distance.len() {
             sources.push(match self.graph.vertex(number) {
-                Vertex::Holder(index) => {
+                Vertex::Holder(_) => {
                     let reaches = self.ways.distance[number] != u32::MAX;
-                    let subject = &self.scene.holders[index].subject;
-                    reaches
-                        && !find::is_system_subject(subject)
-                        && !self.is_built_in(&self.graph.way(&self.ways, number))
+                    reaches && !self.is_built_in(&self.graph.way(&self.ways, number))
                 }
                 Vertex::Running(_) | Vertex::Node(_) => true,
                 Vertex::Cluster | Vertex::Power(..) => false,
@@ -98,11 +97,19 @@ impl Assessment<'_> {
     fn traffic(&self, ways: &Ways, without: &Without, sources: &[bool]) -> Vec<(usize, u32)> {
         let mut through: HashMap<usize, u32> = HashMap::new();
         for (vertex, why, count) in self.graph.traffic(ways, sources) {
-            let (Vertex::Holder(index), Why::Holds(number)) = (vertex, why) else { continue };
-            let holder = &self.scene.holders[index];
-            let held = without.held.get(&index).unwrap_or(&holder.held);
-            let evidence = self.holdings.why(&holder.subject, &held[number]);
-            let bindings: HashSet<usize> = evidence.iter().filter_map(|e| e.binding).collect();
+            let Vertex::Holder(index) = vertex else { continue };
+            let parts = match why {
+                Why::Holds(number) => vec![(index, number)],
+                Why::Unguards(guard, pods) => vec![guard, pods],
+                _ => continue,
+            };
+            let mut bindings: HashSet<usize> = HashSet::new();
+            for (index, number) in parts {
+                let holder = &self.scene.holders[index];
+                let held = without.held.get(&index).unwrap_or(&holder.held);
+                let evidence = self.holdings.why(&holder.subject, &held[number]);
+                bindings.extend(evidence.iter().filter_map(|e| e.binding));
+            }
             for binding in bindings {
                 let of = &self.cluster.bindings[binding];
                 if !of.built_in && !of.meta.name.starts_with("system:") {
@@ -119,17 +126,15 @@ impl Assessment<'_> {
     fn without(&self, removed: &HashSet<usize>) -> Without {
         let named: HashSet<&Subject> =
             removed.iter().flat_map(|b| &self.cluster.bindings[*b].subjects).collect();
-        let with_groups = named.iter().any(|subject| matches!(subject, Subject::Group(_)));
+        let groups = self.holdings.groups(removed);
         let mut held = HashMap::new();
         for (index, holder) in self.scene.holders.iter().enumerate() {
-            let concerned = named.contains(&*holder.subject)
-                || with_groups
-                    && !holder.held.is_empty()
-                    && Identity::of(&holder.subject).subjects().iter().any(|subject| named.contains(subject));
-            if concerned {
-                held.insert(index, self.holdings.of(&holder.subject, removed));
+            // Without a group's binding a member may hold by itself what the group held for it.
+            let is_concerned = || Identity::of(&holder.subject).subjects().iter().any(|of| named.contains(of));
+            if holder.has_own && is_concerned() {
+                held.insert(index, self.holdings.of(&holder.subject, &groups));
             }
         }
-        Without { held }
+        Without { held, removed: removed.clone() }
     }
 }

@@ -24,7 +24,7 @@ const ESCAPING: [&str; 6] = ["ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "DAC
 const STRONG: [&str; 7] =
     ["SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "SYS_CHROOT", "SYSLOG", "SYS_BOOT"];
 /// Paths of a node whose content is the node: who writes there runs there, and who reads some has its credentials.
-const NODE_PATHS: [&str; 13] = [
+const NODE_PATHS: [&str; 20] = [
     "/etc",
     "/root",
     "/home",
@@ -32,13 +32,23 @@ const NODE_PATHS: [&str; 13] = [
     "/dev",
     "/boot",
     "/usr",
-    "/opt/cni",
     "/run/containerd",
     "/var/lib/kubelet",
     "/var/lib/etcd",
     "/var/lib/rancher",
     "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/spool/cron",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/opt",
+    "/sys",
 ];
+/// Paths that are enough to be read: keys of the node or of the whole cluster, and the tokens of the pods.
+const KEYS: [&str; 5] =
+    ["/etc/kubernetes", "/var/lib/kubelet/pki", "/var/lib/kubelet/pods", "/var/lib/etcd", "/var/lib/rancher"];
 /// Sockets of container runtimes: a container that reaches one starts any other.
 const SOCKETS: [&str; 4] = ["docker.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock"];
 
@@ -97,18 +107,17 @@ fn host_paths(spec: &PodSpec, tell: &mut impl FnMut(&'static str, String, Severi
         let mounts = spec.containers.iter().flat_map(|c| &c.mounts).filter(|m| m.volume == volume.name);
         let writes = mounts.clone().any(|mount| !mount.read_only);
         let is_used = mounts.count() > 0;
-        let path = &*host.path;
+        let path = &*plain(&host.path);
         let how = if writes { "writes" } else { "reads" };
         let what = format!("{how} {path} of the node (hostPath)");
         let within =
             |root: &str| path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
-        let whole =
-            path == "/" || path == "/var" || path == "/var/lib" || path == "/run" || path == "/var/run";
+        let whole = matches!(path, "/" | "/var" | "/var/lib" | "/run");
         if !is_used {
             continue;
         } else if SOCKETS.iter().any(|socket| path.ends_with(socket)) {
             tell("runtime-socket", format!("reaches the container runtime ({path})"), Severity::High, true);
-        } else if whole || path == "/etc/kubernetes" || within("/var/lib/kubelet") && path.ends_with("/pki") {
+        } else if whole || KEYS.iter().any(|root| within(root)) || path == "/var/lib/kubelet" {
             tell("host-path", what, Severity::High, true);
         } else if NODE_PATHS.iter().any(|root| within(root)) {
             let severity = if writes { Severity::High } else { Severity::Medium };
@@ -117,6 +126,13 @@ fn host_paths(spec: &PodSpec, tell: &mut impl FnMut(&'static str, String, Severi
             tell("host-path", what, if writes { Severity::Medium } else { Severity::Low }, false);
         }
     }
+}
+
+/// A path without doubled or last slashes and dots. `/var/run` is `/run` on every node of today.
+fn plain(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let parts = if let ["var", "run", ..] = parts[..] { &parts[1..] } else { &parts[..] };
+    format!("/{}", parts.join("/"))
 }
 
 /// Manifests write capabilities with and without `CAP_`.

@@ -2,22 +2,22 @@
 //!
 //! A subject that may read a namespace's Secrets becomes every account with a token there. To keep the graph as small
 //! as the cluster, such a right is a *power* of its own, held by many and leading to many: edges are the sum of the two,
-//! not the product. Going from a power to what it reaches costs nothing, so that a step is one act of an intruder.
+//! not the product. Nobody can stand on a power, so that going to one costs nothing: a step is one act of an intruder,
+//! from one stop to the next.
 
 use std::collections::VecDeque;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{
-    coverage::Extent,
+    build::{Builder, Index},
     cuts::Without,
-    held::{Held, Holdings},
+    held::Holdings,
     scene::Scene,
 };
 use crate::{
-    model::{PodSecurity, Str, Subject},
-    rbac::{AUTHENTICATED, Identity, MASTERS},
-    risk::Becomes,
+    model::Subject,
+    rbac::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
 };
 
 /// A right over many things at once, in one namespace or in all.
@@ -33,19 +33,22 @@ pub(crate) enum Power {
     NewPods,
     /// Running pods.
     Pods,
-    /// Any node.
+    /// Any node, as root on it.
     Nodes,
+    /// Any node, as its kubelet is known to the API server.
+    Kubelets,
     /// Any user.
     Users,
 }
 
-const POWERS: [Power; 7] = [
+const POWERS: [Power; 8] = [
     Power::Admin,
     Power::SecretTokens,
     Power::Accounts,
     Power::NewPods,
     Power::Pods,
     Power::Nodes,
+    Power::Kubelets,
     Power::Users,
 ];
 
@@ -63,6 +66,9 @@ pub(crate) enum Vertex {
     /// A power; none for all namespaces.
     Power(Power, Option<usize>),
 }
+
+/// A risk of a subject: the subject's number, and that of the risk among those it holds.
+pub(crate) type By = (usize, usize);
 
 /// Why one can go from a point to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,22 +89,28 @@ pub(crate) enum Why {
     Escapes,
     /// A new pod takes a node: nothing in the namespace keeps it from being privileged.
     TakesNode,
+    /// Who may do everything in the namespace takes the labels of Pod Security off it, and then a node.
+    TakesGuard,
+    /// The subject takes the guard away by one risk, and makes a pod by another. Each is its own, or a group's.
+    Unguards(By, By),
     /// The pod runs on the node.
     Runs,
     /// The node's own credential.
     Kubelet,
+    /// A node is given the tokens of its pods' accounts.
+    OfNode,
     /// The control plane's keys lie on the node.
     Keys,
 }
 
 /// Where to go from a point, and why.
 #[derive(Debug, Clone, Copy)]
-struct Edge {
+pub(super) struct Edge {
     from: u32,
     to: u32,
-    /// 0 within a power, 1 for an act.
-    cost: u8,
     why: Why,
+    /// 0 to a power, 1 to where an intruder can stand.
+    cost: u8,
 }
 
 /// The graph, to be walked from its end.
@@ -109,8 +121,7 @@ pub(crate) struct Graph {
     first: Vec<u32>,
     into: Vec<u32>,
     layout: Layout,
-    /// Accounts by name alone.
-    by_name: HashMap<Str, Vec<usize>>,
+    index: Index,
 }
 
 /// What is different where some hold less.
@@ -125,7 +136,7 @@ pub(crate) struct Patch {
 
 /// Points as consecutive numbers.
 #[derive(Debug, Clone, Copy)]
-struct Layout {
+pub(super) struct Layout {
     holders: usize,
     running: usize,
     nodes: usize,
@@ -133,6 +144,11 @@ struct Layout {
 }
 
 impl Layout {
+    pub(super) fn edge(self, from: Vertex, to: Vertex, why: Why) -> Edge {
+        let cost = u8::from(!matches!(to, Vertex::Power(..)));
+        Edge { from: self.number(from), to: self.number(to), why, cost }
+    }
+
     fn number(self, vertex: Vertex) -> u32 {
         let number = match vertex {
             Vertex::Cluster => 0,
@@ -191,11 +207,11 @@ impl Graph {
             nodes: scene.nodes.len(),
             namespaces: scene.namespaces.len(),
         };
+        let index = Index::new(scene);
         let nobody = Without::default();
-        let mut builder =
-            Builder { scene, holdings, without: &nobody, layout, edges: Vec::new(), by_name: HashMap::new() };
+        let mut builder = Builder { scene, holdings, without: &nobody, layout, index: &index, edges: Vec::new() };
         builder.build();
-        let Builder { edges, by_name, .. } = builder;
+        let edges = builder.edges;
         let mut first = vec![0u32; layout.count() + 1];
         for edge in &edges {
             first[edge.to as usize + 1] += 1;
@@ -210,21 +226,18 @@ impl Graph {
             into[*slot as usize] = index;
             *slot += 1;
         }
-        Self { edges, first, into, layout, by_name }
+        Self { edges, first, into, layout, index }
     }
 
     /// What changes in the graph where some hold less than they do.
     pub(crate) fn patch(&self, scene: &Scene<'_>, holdings: &Holdings<'_>, without: &Without) -> Patch {
         let mut patch =
             Patch { changed: vec![false; self.layout.count()], extra: HashMap::new(), edges: Vec::new() };
-        let by_name = self.by_name.clone();
         let mut builder =
-            Builder { scene, holdings, without, layout: self.layout, edges: Vec::new(), by_name };
-        for (&index, held) in &without.held {
+            Builder { scene, holdings, without, layout: self.layout, index: &self.index, edges: Vec::new() };
+        for &index in without.held.keys() {
             patch.changed[self.number(Vertex::Holder(index))] = true;
-            for (number, held) in held.iter().enumerate() {
-                builder.holds(index, number, held);
-            }
+            builder.all_held(index);
         }
         patch.edges = builder.edges;
         for (index, edge) in (0u32..).zip(&patch.edges) {
@@ -256,7 +269,7 @@ impl Graph {
             let (from, to) = (self.first[at as usize] as usize, self.first[at as usize + 1] as usize);
             let edges = self.into[from..to].iter().map(|index| self.edges[*index as usize]);
             let is_gone = |edge: &Edge| {
-                matches!(edge.why, Why::Holds(_))
+                matches!(edge.why, Why::Holds(_) | Why::Unguards(..))
                     && patch.changed.get(edge.from as usize).copied().unwrap_or_default()
             };
             let extra = patch.extra.get(&at).into_iter().flatten().map(|index| patch.edges[*index as usize]);
@@ -300,303 +313,13 @@ impl Graph {
     }
 }
 
-struct Builder<'b, 'c> {
-    scene: &'b Scene<'c>,
-    holdings: &'b Holdings<'c>,
-    without: &'b Without,
-    layout: Layout,
-    edges: Vec<Edge>,
-    /// Accounts by name alone, for controllers that may be installed anywhere.
-    by_name: HashMap<Str, Vec<usize>>,
-}
-
-impl<'b> Builder<'b, '_> {
-    fn held(&self, index: usize) -> &'b [Held] {
-        self.without.held.get(&index).unwrap_or(&self.scene.holders[index].held)
-    }
-
-    fn edge(&mut self, from: Vertex, to: Vertex, cost: u8, why: Why) {
-        let (from, to) = (self.layout.number(from), self.layout.number(to));
-        self.edges.push(Edge { from, to, cost, why });
-    }
-
-    fn within(&mut self, power: Power, namespace: Option<usize>, to: Vertex) {
-        self.edge(Vertex::Power(power, namespace), to, 0, Why::Within);
-    }
-
-    fn build(&mut self) {
-        let scene = self.scene;
-        self.powers();
-        for (index, holder) in scene.holders.iter().enumerate() {
-            if let Subject::Account { namespace, name } = &*holder.subject {
-                if let Some(at) = scene.namespace(namespace) {
-                    self.within(Power::Accounts, Some(at), Vertex::Holder(index));
-                }
-                self.by_name.entry(name.clone()).or_default().push(index);
-            }
-            if let Subject::User(_) = &*holder.subject {
-                self.within(Power::Users, None, Vertex::Holder(index));
-            }
-        }
-        self.secrets();
-        self.running();
-        self.nodes();
-        for index in 0..scene.holders.len() {
-            self.member(index);
-            for (number, held) in self.held(index).iter().enumerate() {
-                self.holds(index, number, held);
-            }
-        }
-    }
-
-    /// What is part of what.
-    fn powers(&mut self) {
-        let parts = [Power::SecretTokens, Power::Accounts, Power::NewPods, Power::Pods];
-        for namespace in 0..self.scene.namespaces.len() {
-            for power in parts {
-                self.within(Power::Admin, Some(namespace), Vertex::Power(power, Some(namespace)));
-                self.within(power, None, Vertex::Power(power, Some(namespace)));
-            }
-            self.within(Power::NewPods, Some(namespace), Vertex::Power(Power::Accounts, Some(namespace)));
-            // Who may read the Secrets of a whole namespace as its admin may also make them.
-            if self.scene.enforces[namespace] == PodSecurity::Privileged {
-                let nodes = Vertex::Power(Power::Nodes, None);
-                self.edge(Vertex::Power(Power::NewPods, Some(namespace)), nodes, 1, Why::TakesNode);
-            }
-        }
-    }
-
-    fn secrets(&mut self) {
-        let scene = self.scene;
-        if scene.cluster.lacks("secrets") {
-            for (index, holder) in scene.holders.iter().enumerate() {
-                if let Some(at) = scene.namespace(holder.subject.namespace()) {
-                    let from = Vertex::Power(Power::SecretTokens, Some(at));
-                    self.edge(from, Vertex::Holder(index), 0, Why::UnknownSecret);
-                }
-            }
-            return;
-        }
-        for (index, secret) in scene.cluster.secrets.iter().enumerate() {
-            let Some(account) =
-                secret.account.as_ref().filter(|_| secret.is_token() && secret.invalid_since.is_none())
-            else {
-                continue;
-            };
-            let to = scene.account(&secret.meta.namespace, account);
-            if let (Some(at), Some(to)) = (scene.namespace(&secret.meta.namespace), to) {
-                let from = Vertex::Power(Power::SecretTokens, Some(at));
-                self.edge(from, Vertex::Holder(to), 0, Why::Secret(index));
-            }
-        }
-    }
-
-    fn running(&mut self) {
-        let scene = self.scene;
-        for (index, running) in scene.running.iter().enumerate() {
-            let pod = Vertex::Running(index);
-            if let Some(at) = scene.namespace(&running.workload.meta.namespace) {
-                self.within(Power::Pods, Some(at), pod);
-            }
-            for (number, token) in running.tokens.iter().enumerate().filter(|(_, token)| token.is_for_api()) {
-                if let Some(account) = scene.account(&running.workload.meta.namespace, &token.account) {
-                    self.edge(pod, Vertex::Holder(account), 1, Why::Token(number));
-                }
-            }
-            let Some(node) = running.node else {
-                // Something that will run somewhere, and takes the node it gets.
-                if running.takes_node {
-                    self.edge(pod, Vertex::Power(Power::Nodes, None), 1, Why::Escapes);
-                }
-                continue;
-            };
-            self.edge(Vertex::Node(node), pod, 0, Why::Runs);
-            if running.takes_node {
-                self.edge(pod, Vertex::Node(node), 1, Why::Escapes);
-            }
-        }
-    }
-
-    fn nodes(&mut self) {
-        let scene = self.scene;
-        for (index, node) in scene.nodes.iter().enumerate() {
-            self.within(Power::Nodes, None, Vertex::Node(index));
-            if node.control_plane {
-                self.edge(Vertex::Node(index), Vertex::Cluster, 1, Why::Keys);
-            }
-            for subject in Identity::node(&node.name).subjects() {
-                if let Some(holder) = scene.holder(&subject) {
-                    self.edge(Vertex::Node(index), Vertex::Holder(holder), 1, Why::Kubelet);
-                }
-            }
-        }
-    }
-
-    /// Leads a subject to its groups, as far as they hold anything.
-    fn member(&mut self, index: usize) {
-        let scene = self.scene;
-        let subject = &*scene.holders[index].subject;
-        for group in Identity::of(subject).subjects() {
-            if group == *subject || !matches!(group, Subject::Group(_)) {
-                continue;
-            }
-            if let Some(to) = scene.holder(&group).filter(|to| !self.held(*to).is_empty()) {
-                self.edge(Vertex::Holder(index), Vertex::Holder(to), 1, Why::Member);
-            }
-        }
-    }
-
-    fn holds(&mut self, index: usize, number: usize, held: &Held) {
-        let scene = self.scene;
-        let from = Vertex::Holder(index);
-        let why = Why::Holds(number);
-        let namespace = held.namespace.as_deref().map(|name| scene.namespace(name));
-        // A namespace that nothing else names has nothing in it to become.
-        let Some(namespace) = namespace.map_or(Some(None), |at| at.map(Some)) else { return };
-        let risk = self.holdings.terms.risks()[held.risk];
-        let Some(becomes) = &risk.becomes else { return };
-        if held.extent == Extent::Named {
-            self.named(index, number, held, namespace);
-            return;
-        }
-        let power = match becomes {
-            // Groups are the cluster's: that they may be put on is granted there, if anywhere.
-            Becomes::Groups => {
-                self.edge(from, Vertex::Cluster, 1, why);
-                return;
-            }
-            Becomes::Admin if namespace.is_none() => {
-                self.edge(from, Vertex::Cluster, 1, why);
-                return;
-            }
-            Becomes::Admin => Power::Admin,
-            Becomes::SecretTokens => Power::SecretTokens,
-            Becomes::Accounts => Power::Accounts,
-            Becomes::NewPods => Power::NewPods,
-            Becomes::Pods => Power::Pods,
-            Becomes::Nodes => Power::Nodes,
-            Becomes::Users => Power::Users,
-            Becomes::UnguardedPods => {
-                self.unguarded(index, number, namespace);
-                return;
-            }
-            Becomes::Controllers(names) => {
-                for name in names {
-                    for account in self.by_name.get(&**name).cloned().unwrap_or_default() {
-                        self.edge(from, Vertex::Holder(account), 1, why);
-                    }
-                }
-                return;
-            }
-        };
-        let wide = matches!(power, Power::Nodes | Power::Users);
-        self.edge(from, Vertex::Power(power, if wide { None } else { namespace }), 1, why);
-    }
-
-    /// Takes the guard away where the same subject may also make pods.
-    fn unguarded(&mut self, index: usize, number: usize, namespace: Option<usize>) {
-        let scene = self.scene;
-        let makes_pods = self.held(index).iter().any(|held| {
-            let risk = self.holdings.terms.risks()[held.risk];
-            let here = held.namespace.is_none()
-                || namespace.is_none()
-                || held.namespace.as_deref().and_then(|n| scene.namespace(n)) == namespace;
-            here && held.extent == Extent::All
-                && matches!(risk.becomes, Some(Becomes::NewPods | Becomes::Admin))
-        });
-        if makes_pods {
-            self.edge(Vertex::Holder(index), Vertex::Power(Power::Nodes, None), 1, Why::Holds(number));
-        }
-    }
-
-    /// A risk held for objects of given names: to those objects, and no others.
-    fn named(&mut self, index: usize, number: usize, held: &Held, namespace: Option<usize>) {
-        let scene = self.scene;
-        let risk = self.holdings.terms.risks()[held.risk];
-        let Some(becomes) = &risk.becomes else { return };
-        let names = self.names(index, held);
-        let here = |of: &str| namespace.is_none_or(|at| scene.namespace(of) == Some(at));
-        let is_named = |name: &Str| names.contains(name);
-        let targets: Vec<Vertex> = match becomes {
-            Becomes::SecretTokens => scene
-                .cluster
-                .secrets
-                .iter()
-                .filter(|secret| here(&secret.meta.namespace) && is_named(&secret.meta.name))
-                .filter_map(|secret| scene.account(&secret.meta.namespace, secret.account.as_ref()?))
-                .map(Vertex::Holder)
-                .collect(),
-            Becomes::Accounts => names
-                .iter()
-                .flat_map(|name| self.by_name.get(name).into_iter().flatten())
-                .filter(|account| here(scene.holders[**account].subject.namespace()))
-                .map(|account| Vertex::Holder(*account))
-                .collect(),
-            Becomes::Users => {
-                let users = names.iter().filter_map(|name| scene.holder(&Subject::User(name.clone())));
-                users.map(Vertex::Holder).collect()
-            }
-            Becomes::Groups if names.iter().any(|name| &**name == MASTERS) => vec![Vertex::Cluster],
-            Becomes::Groups => {
-                let groups = names.iter().filter_map(|name| scene.holder(&Subject::Group(name.clone())));
-                groups.map(Vertex::Holder).collect()
-            }
-            Becomes::Pods => scene
-                .running
-                .iter()
-                .enumerate()
-                .filter(|(_, r)| here(&r.workload.meta.namespace) && is_named(&r.workload.meta.name))
-                .map(|(i, _)| Vertex::Running(i))
-                .collect(),
-            // Changing one workload is running a pod as any account there.
-            Becomes::NewPods => vec![Vertex::Power(Power::NewPods, namespace)],
-            Becomes::Controllers(_) => Vec::new(),
-            // Binding a given role is worth what the role is; changing one is worth everything.
-            Becomes::Admin
-                if risk.grants.iter().any(|grant| grant.verbs.iter().any(|verb| verb == "bind")) =>
-            {
-                self.admin_of(&names, namespace)
-            }
-            Becomes::Admin if namespace.is_none() => vec![Vertex::Cluster],
-            Becomes::Admin => vec![Vertex::Power(Power::Admin, namespace)],
-            Becomes::Nodes | Becomes::UnguardedPods => Vec::new(),
-        };
-        for to in targets {
-            self.edge(Vertex::Holder(index), to, 1, Why::Holds(number));
-        }
-    }
-
-    /// The right to bind or to change given roles only is worth what the greatest of them is.
-    fn admin_of(&self, names: &HashSet<Str>, namespace: Option<usize>) -> Vec<Vertex> {
-        let cluster = self.scene.cluster;
-        let mut roles = cluster.roles.iter().enumerate().filter(|(_, role)| names.contains(&role.meta.name));
-        let total = roles.any(|(index, _)| {
-            let held = self.holdings.of_role(index);
-            held.iter().any(|held| super::held::is_total(self.holdings.terms.risks()[held.risk]))
-        });
-        match (total, namespace) {
-            (true, None) => vec![Vertex::Cluster],
-            (true, Some(_)) => vec![Vertex::Power(Power::Admin, namespace)],
-            (false, _) => Vec::new(),
-        }
-    }
-
-    /// The names that the rules behind what is held are limited to.
-    fn names(&self, index: usize, held: &Held) -> HashSet<Str> {
-        let subject = &*self.scene.holders[index].subject;
-        let evidence = self.holdings.why(subject, held);
-        let roles = &self.scene.cluster.roles;
-        evidence.iter().flat_map(|e| roles[e.role].rules[e.rule].names.iter().cloned()).collect()
-    }
-}
-
 /// Whether everybody who can reach the API server is this subject.
 pub(crate) fn is_everyone(subject: &Subject) -> bool {
     match subject {
         Subject::Group(name) => {
-            matches!(&**name, AUTHENTICATED | crate::rbac::UNAUTHENTICATED | "system:serviceaccounts")
+            matches!(&**name, AUTHENTICATED | UNAUTHENTICATED | "system:serviceaccounts")
         }
-        Subject::User(name) => &**name == crate::rbac::ANONYMOUS,
+        Subject::User(name) => &**name == ANONYMOUS,
         Subject::Account { .. } => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Who holds which risk, where, and through which bindings.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{Equivalent, HashMap, HashSet};
 
 use super::coverage::{Coverage, Extent, Terms, covers};
 use crate::{
@@ -40,6 +40,8 @@ pub(crate) struct Holdings<'c> {
     pub(crate) terms: Terms<'c>,
     /// Of each role.
     coverage: Vec<Coverage>,
+    /// Bindings of each subject, by index, apart for each namespace; none for those of the whole cluster.
+    in_place: HashMap<(&'c Subject, Option<&'c str>), Vec<usize>>,
 }
 
 /// What is covered in the cluster and in namespaces.
@@ -49,15 +51,65 @@ pub(crate) struct Reach {
     namespaces: HashMap<Str, Coverage>,
 }
 
+/// What each group that a binding names covers by itself: most subjects have the same groups, so that these are looked
+/// at once.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    reach: HashMap<Str, Reach>,
+    /// Bindings that are thought away.
+    without: HashSet<usize>,
+}
+
 impl<'c> Holdings<'c> {
     pub(crate) fn new(cluster: &'c Cluster, risks: impl IntoIterator<Item = &'c Risk>) -> Self {
         let terms = Terms::new(risks);
         let coverage = cluster.roles.iter().map(|role| terms.of(role)).collect();
-        Self { rbac: Rbac::new(cluster), terms, coverage }
+        let mut in_place: HashMap<_, Vec<usize>> = HashMap::new();
+        for (index, binding) in cluster.bindings.iter().enumerate() {
+            let place = (!binding.cluster).then_some(&*binding.meta.namespace);
+            for subject in &binding.subjects {
+                let bindings = in_place.entry((subject, place)).or_default();
+                if bindings.last() != Some(&index) {
+                    bindings.push(index);
+                }
+            }
+        }
+        Self { rbac: Rbac::new(cluster), terms, coverage, in_place }
     }
 
     pub(crate) fn cluster(&self) -> &'c Cluster {
         self.rbac.cluster()
+    }
+
+    /// The bindings that name a subject itself and hold in a namespace, or in the whole cluster where it is none; those
+    /// of the whole cluster are not among those of a namespace.
+    pub(crate) fn bindings_in(&self, subject: &Subject, namespace: Option<&str>) -> &[usize] {
+        self.in_place.get(&Asked(subject, namespace)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bindings by which an identity may hold something in a namespace: those there, and those of the whole cluster.
+    pub(crate) fn bindings_for(&self, subject: &Subject, namespace: Option<&str>) -> Vec<usize> {
+        let mut found = Vec::new();
+        for of in Identity::of(subject).subjects() {
+            found.extend_from_slice(self.bindings_in(&of, None));
+            if namespace.is_some() {
+                found.extend_from_slice(self.bindings_in(&of, namespace));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// What every group covers, without the bindings in `without`.
+    pub(crate) fn groups(&self, without: &HashSet<usize>) -> Groups {
+        let mut reach = HashMap::new();
+        for subject in self.rbac.subjects() {
+            if let Subject::Group(name) = subject {
+                reach.insert(name.clone(), self.reach([subject], without));
+            }
+        }
+        Groups { reach, without: without.clone() }
     }
 
     /// What the bindings of `subjects` cover together, without those in `without`.
@@ -81,27 +133,43 @@ impl<'c> Holdings<'c> {
         reach
     }
 
-    /// The risks that a subject holds by itself, or together with its groups; not those that its groups hold already.
-    pub(crate) fn of(&self, subject: &Subject, without: &HashSet<usize>) -> Vec<Held> {
+    /// Whether any binding of the subject itself makes a part of any risk.
+    pub(crate) fn has_own(&self, subject: &Subject) -> bool {
         let subjects = Identity::of(subject).subjects();
-        let is_own = |of: &&Subject| !matches!(of, Subject::Group(_)) || *of == subject;
-        if !subjects.iter().filter(is_own).any(|of| !self.rbac.bindings_of(of).is_empty()) {
-            return Vec::new();
-        }
-        let whole = self.reach(&subjects, without);
-        let groups = self.reach(subjects.iter().filter(|of| !is_own(of)), without);
-        self.held(&whole, &groups)
+        subjects.iter().filter(|of| is_own(of, subject)).any(|of| {
+            let mut bindings = self.rbac.bindings_of(of).iter();
+            bindings.any(|b| self.rbac.role_of(*b).is_some_and(|role| !self.coverage[role].is_empty()))
+        })
     }
 
-    /// The risks of `whole` that `known` does not hold as far.
-    fn held(&self, whole: &Reach, known: &Reach) -> Vec<Held> {
+    /// The risks that a subject holds by itself, or together with its groups; not those that its groups hold already.
+    pub(crate) fn of(&self, subject: &Subject, groups: &Groups) -> Vec<Held> {
+        if !self.has_own(subject) {
+            return Vec::new();
+        }
+        let subjects = Identity::of(subject).subjects();
+        let own = self.reach(subjects.iter().filter(|of| is_own(of, subject)), &groups.without);
+        let known = subjects.iter().filter(|of| !is_own(of, subject));
+        let known: Vec<&Reach> = known.filter_map(|of| groups.reach.get(of.name())).collect();
+        self.held(&own, &known)
+    }
+
+    /// The risks of what is covered by oneself and by groups that the groups do not hold as far.
+    fn held(&self, own: &Reach, groups: &[&Reach]) -> Vec<Held> {
+        let mut known = Coverage::default();
+        groups.iter().for_each(|group| known.join(&group.cluster));
+        let mut whole = own.cluster;
+        whole.join(&known);
         let mut found = Vec::new();
         let mut total = None;
         for (risk, of) in self.terms.risks().iter().enumerate() {
-            let cluster = self.terms.held(risk, &whole.cluster, &whole.cluster);
-            if let Some(extent) = cluster
-                && self.terms.held(risk, &known.cluster, &known.cluster) < cluster
-            {
+            if !self.terms.touches(risk, &own.cluster) {
+                continue;
+            }
+            let Some(extent) = self.terms.held(risk, &whole, &whole) else { continue };
+            let before = self.terms.held(risk, &known, &known);
+            // One more name is more, where both are for given names.
+            if before < Some(extent) || extent == Extent::Named {
                 found.push(Held { risk, namespace: None, extent });
                 total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
             }
@@ -111,35 +179,53 @@ impl<'c> Holdings<'c> {
             found.retain(|held| held.risk == total);
             return found;
         }
-        for (namespace, coverage) in &whole.namespaces {
-            let mut here = whole.cluster;
-            here.join(coverage);
-            let mut base = known.cluster;
-            base.join(known.namespaces.get(namespace).unwrap_or(&Coverage::default()));
-            let from = found.len();
-            let mut total = None;
-            for (risk, of) in self.terms.risks().iter().enumerate() {
-                if of.scope == Scope::Cluster || !matters_in(of, namespace) {
-                    continue;
-                }
-                let Some(extent) = self.terms.held(risk, &here, &whole.cluster) else { continue };
-                let wide = self.terms.held(risk, &whole.cluster, &whole.cluster);
-                let wider = wide.max(self.terms.held(risk, &base, &known.cluster));
-                if wider < Some(extent) {
-                    found.push(Held { risk, namespace: Some(namespace.clone()), extent });
-                    total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
-                }
+        let mut places: HashSet<&Str> = own.namespaces.keys().collect();
+        if !own.cluster.is_empty() {
+            places.extend(groups.iter().flat_map(|group| group.namespaces.keys()));
+        }
+        for namespace in places {
+            let nothing = Coverage::default();
+            let mine = own.namespaces.get(namespace).unwrap_or(&nothing);
+            let mut base = known;
+            for group in groups {
+                base.join(group.namespaces.get(namespace).unwrap_or(&nothing));
             }
-            if let Some(total) = total {
-                let mut index = 0;
-                found.retain(|held| {
-                    index += 1;
-                    index <= from || held.risk == total
-                });
-            }
+            self.held_in(namespace, &Here { own: &own.cluster, mine, whole: &whole, known: &known, base: &base }, &mut found);
         }
         found.sort_by(|a, b| (&a.namespace, a.risk).cmp(&(&b.namespace, b.risk)));
         found
+    }
+
+    /// The risks in one namespace that neither the groups hold there, nor anybody of them in the whole cluster.
+    fn held_in(&self, namespace: &Str, here: &Here<'_>, found: &mut Vec<Held>) {
+        let mut all = *here.whole;
+        all.join(here.base);
+        all.join(here.mine);
+        let from = found.len();
+        let mut total = None;
+        for (risk, of) in self.terms.risks().iter().enumerate() {
+            let in_namespace = self.terms.touches(risk, here.mine);
+            if of.scope == Scope::Cluster
+                || !matters_in(of, namespace)
+                || !(in_namespace || self.terms.touches(risk, here.own))
+            {
+                continue;
+            }
+            let Some(extent) = self.terms.held(risk, &all, here.whole) else { continue };
+            let wide = self.terms.held(risk, here.whole, here.whole);
+            let wider = wide.max(self.terms.held(risk, here.base, here.known));
+            if wider < Some(extent) || (extent == Extent::Named && in_namespace) {
+                found.push(Held { risk, namespace: Some(namespace.clone()), extent });
+                total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
+            }
+        }
+        if let Some(total) = total {
+            let mut index = 0;
+            found.retain(|held| {
+                index += 1;
+                index <= from || held.risk == total
+            });
+        }
     }
 
     /// The risks that a role makes by itself, where it is bound as widely as it can be.
@@ -164,16 +250,14 @@ impl<'c> Holdings<'c> {
             None => reach.cluster = *coverage,
             Some(namespace) => _ = reach.namespaces.insert(namespace.clone(), *coverage),
         }
-        self.held(&reach, &Reach::default())
+        self.held(&reach, &[])
     }
 
     /// The rules that make what a subject holds: for each grant of the risk every binding and rule that covers it.
     pub(crate) fn why(&self, subject: &Subject, held: &Held) -> Vec<Evidence> {
         let mut found = Vec::new();
-        for of in Identity::of(subject).subjects() {
-            for &binding in self.rbac.bindings_of(&of) {
-                self.evidence_of_binding(binding, held, &mut found);
-            }
+        for binding in self.bindings_for(subject, held.namespace.as_deref()) {
+            self.evidence_of_binding(binding, held, &mut found);
         }
         found.sort_unstable();
         found.dedup();
@@ -215,6 +299,35 @@ impl<'c> Holdings<'c> {
             }
         }
     }
+}
+
+/// A key of bindings that need not live as long as the cluster.
+#[derive(Hash)]
+struct Asked<'a>(&'a Subject, Option<&'a str>);
+
+impl Equivalent<(&Subject, Option<&str>)> for Asked<'_> {
+    fn equivalent(&self, key: &(&Subject, Option<&str>)) -> bool {
+        self.0 == key.0 && self.1 == key.1
+    }
+}
+
+/// What is covered in one namespace and around it.
+struct Here<'h> {
+    /// By oneself, in the whole cluster.
+    own: &'h Coverage,
+    /// By oneself, in the namespace.
+    mine: &'h Coverage,
+    /// By oneself and the groups, in the whole cluster.
+    whole: &'h Coverage,
+    /// By the groups, in the whole cluster.
+    known: &'h Coverage,
+    /// By the groups, in the namespace and the whole cluster.
+    base: &'h Coverage,
+}
+
+/// Whether `of` is the subject itself under one of its names, and not a group that it is in.
+fn is_own(of: &Subject, subject: &Subject) -> bool {
+    !matches!(of, Subject::Group(_)) || of == subject
 }
 
 /// Whether a risk is the right to do everything.

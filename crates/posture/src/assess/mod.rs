@@ -1,5 +1,6 @@
 //! The assessment: who holds which risk, what runs with it, and where it leads.
 
+mod build;
 mod coverage;
 mod cuts;
 pub mod escape;

@@ -1,12 +1,17 @@
 //! The things that a path can go through, numbered: namespaces, subjects, what runs, and where.
 
+use std::borrow::Cow;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::{
     held::{Held, Holdings},
     tokens::{HeldToken, Tokens},
 };
-use crate::model::{Cluster, PodSecurity, Str, Subject, Workload, WorkloadKind};
+use crate::{
+    model::{Cluster, PodSecurity, Str, Subject, Workload, WorkloadKind},
+    rbac::{AUTHENTICATED, Identity},
+};
 
 /// A pod that runs, or what would make pods and has none.
 #[derive(Debug)]
@@ -25,8 +30,10 @@ pub(crate) struct Running<'c> {
 /// A subject with what it holds.
 #[derive(Debug)]
 pub(crate) struct Holder<'c> {
-    pub(crate) subject: std::borrow::Cow<'c, Subject>,
+    pub(crate) subject: Cow<'c, Subject>,
     pub(crate) held: Vec<Held>,
+    /// Whether any binding of its own makes a part of a risk.
+    pub(crate) has_own: bool,
 }
 
 /// A node, as it was described or as pods name it.
@@ -71,6 +78,13 @@ impl<'c> Scene<'c> {
 
     pub(crate) fn holder(&self, subject: &Subject) -> Option<usize> {
         self.holder_numbers.get(subject).copied()
+    }
+
+    /// Who a node's kubelet is besides everybody, as far as bindings name it.
+    pub(crate) fn kubelet(&self, node: &str) -> Vec<usize> {
+        let subjects = Identity::node(node).subjects().into_iter();
+        let subjects = subjects.filter(|of| &**of.name() != AUTHENTICATED);
+        subjects.filter_map(|subject| self.holder(&subject)).collect()
     }
 
     pub(crate) fn account(&self, namespace: &Str, name: &Str) -> Option<usize> {
@@ -119,15 +133,18 @@ fn namespaces(cluster: &Cluster) -> (Vec<Str>, HashMap<Str, usize>) {
 /// Everybody whom a binding names, every account, and every node's identity, with what each holds.
 fn holders<'c>(holdings: &Holdings<'c>) -> Vec<Holder<'c>> {
     let mut seen: HashSet<Subject> = HashSet::new();
-    let nothing = HashSet::new();
+    let groups = holdings.groups(&HashSet::new());
     let mut found = Vec::new();
     let cluster = holdings.cluster();
     let mut named: Vec<&Subject> = holdings.rbac.subjects().collect();
     named.sort_unstable();
     for subject in named {
-        seen.insert(subject.clone());
-        let held = holdings.of(subject, &nothing);
-        found.push(Holder { subject: std::borrow::Cow::Borrowed(subject), held });
+        let subject = as_account(subject);
+        if seen.insert(subject.clone().into_owned()) {
+            let held = holdings.of(&subject, &groups);
+            let has_own = holdings.has_own(&subject);
+            found.push(Holder { subject, held, has_own });
+        }
     }
     let accounts = cluster.accounts.iter().map(|account| (&account.meta.namespace, &account.meta.name));
     // An account that a pod runs as exists, also where the accounts could not be read.
@@ -135,12 +152,21 @@ fn holders<'c>(holdings: &Holdings<'c>) -> Vec<Holder<'c>> {
     for (namespace, name) in accounts.chain(used) {
         let subject = Subject::Account { namespace: namespace.clone(), name: name.clone() };
         if seen.insert(subject.clone()) {
-            // No binding names it as an account; one may name it by its user name.
-            let held = holdings.of(&subject, &nothing);
-            found.push(Holder { subject: std::borrow::Cow::Owned(subject), held });
+            // No binding names it, and its groups' rights are theirs.
+            found.push(Holder { subject: Cow::Owned(subject), held: Vec::new(), has_own: false });
         }
     }
     found
+}
+
+/// A binding may name an account by its user name: it is the account all the same.
+fn as_account(subject: &Subject) -> Cow<'_, Subject> {
+    if let Subject::User(_) = subject
+        && let Some(account @ Subject::Account { .. }) = Identity::of(subject).subjects().into_iter().next()
+    {
+        return Cow::Owned(account);
+    }
+    Cow::Borrowed(subject)
 }
 
 fn running<'c>(cluster: &'c Cluster, nodes: &HashMap<Str, usize>) -> Vec<Running<'c>> {

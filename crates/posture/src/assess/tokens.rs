@@ -4,6 +4,9 @@ use hashbrown::HashMap;
 
 use crate::model::{Account, Cluster, Container, Secret, Str, Token, VolumeKind, Workload, WorkloadKind};
 
+/// How long a token is good that admission mounts by default (`plugin/pkg/admission/serviceaccount`).
+const DEFAULT_SECONDS: i64 = 3607;
+
 /// How a pod comes by a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
@@ -58,7 +61,8 @@ pub(crate) struct Tokens<'c> {
 impl<'c> Tokens<'c> {
     pub(crate) fn new(cluster: &'c Cluster) -> Self {
         let accounts = cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), a)).collect();
-        let tokens = cluster.secrets.iter().filter(|secret| secret.is_token());
+        // Of a token that was declared invalid nothing is left but the trace of its use.
+        let tokens = cluster.secrets.iter().filter(|s| s.is_token() && s.invalid_since.is_none());
         Self { accounts, secrets: tokens.map(|s| ((&*s.meta.namespace, &*s.meta.name), s)).collect() }
     }
 
@@ -98,7 +102,9 @@ impl<'c> Tokens<'c> {
                     secrets.iter().for_each(&mut legacy);
                     for Token { audience, seconds, path } in tokens {
                         // What the API server's admission wrote for the pod's automount.
-                        let is_default = volume.name.starts_with("kube-api-access-") && audience.is_none();
+                        let is_default = volume.name.starts_with("kube-api-access-")
+                            && audience.is_none()
+                            && *seconds <= DEFAULT_SECONDS;
                         written_out |= is_default;
                         let way = if is_default {
                             Way::Automounted

@@ -14,6 +14,13 @@ use crate::model::Str;
 /// How long a text that begins as JSON and is none may be for another try, as YAML.
 const SHORT_BYTES: usize = 4 << 20;
 
+/// How deep YAML may be nested; the deepest that Kubernetes' own kinds go is about half of it.
+const YAML_DEPTH: usize = 64;
+
+/// What is wrong with a text that is made to grow.
+const ALIASES: &str =
+    "its aliases (`*name`) make far more of it than is written; write out what they stand for";
+
 /// The text as UTF-8, without the mark that Windows puts before it.
 pub(super) fn decode<'t>(file: &str, bytes: &'t [u8]) -> Result<&'t str, ReadError> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -219,7 +226,14 @@ impl Problem {
         let what = error.to_string();
         let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ");
         // Behind these stand a place, which is told already, and advice to programmers.
-        let what = [" at line ", ", set "].iter().fold(what, |what, of| what.split(of).next().unwrap_or(what));
+        let what =
+            [" at line ", ", set "].iter().fold(what, |what, of| what.split(of).next().unwrap_or(what));
+        let what = match what.strip_prefix("budget breached: ") {
+            // Some nesting is found by the parser before it is counted.
+            None if what != "recursion limit exceeded" => what.to_owned(),
+            Some(of) if !of.starts_with("Depth") => ALIASES.to_owned(),
+            _ => format!("it is nested more than {YAML_DEPTH} deep"),
+        };
         Self { line, what: format!("this is no YAML that can be read: {what}") }
     }
 }
@@ -235,7 +249,7 @@ pub(super) fn options(text: &str) -> serde_saphyr::Options {
             max_total_comment_bytes: most,
             max_aliases: 1000,
             max_anchors: 1000,
-            max_depth: 64,
+            max_depth: YAML_DEPTH,
         },
         with_snippet: false,
     }

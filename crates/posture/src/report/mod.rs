@@ -1,6 +1,7 @@
 //! The report: what the assessment found, in words, ready to be shown, stored, compared and searched.
 
 mod compare;
+mod could;
 mod filter;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use compare::{Change, Worse, compare};
+pub use could::{Could, MOST_LINES};
 pub use filter::Filter;
 
 use crate::{Severity, usage::Narrowed};

@@ -214,8 +214,7 @@ fn five_megabytes_of_a_list_are_read() {
     let mut number = 0;
     while text.len() < 5 << 20 {
         let rules = "  rules:\n  - apiGroups: ['']\n    resources: [pods, secrets, configmaps]\n    verbs: [get, list]\n";
-        write!(text, "- kind: Role\n  metadata:\n    name: r{number}\n    namespace: x\n{}", rules.repeat(1))
-            .unwrap();
+        write!(text, "- kind: Role\n  metadata:\n    name: r{number}\n    namespace: x\n{rules}").unwrap();
         number += 1;
     }
     let cluster = read("a", &text);

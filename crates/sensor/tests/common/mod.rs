@@ -393,3 +393,40 @@ impl Clock for JumpingClock {
         Timestamp::now().checked_add(*self.0.lock().unwrap()).unwrap()
     }
 }
+
+/// The report of a scan in which `honeypot/backup-sa` holds `title` in the whole cluster; nothing where that is empty.
+pub fn scanned(time: &str, title: &str) -> serde_json::Value {
+    let finding = |view: &str, severity: &str, object: serde_json::Value, risks: &[&str]| {
+        let risks: Vec<_> =
+            risks.iter().map(|id| serde_json::json!({"id": id, "severity": severity})).collect();
+        serde_json::json!({
+            "id": "0123456789abcdef", "view": view, "rule": "rule", "risks": risks, "severity": severity,
+            "object": object, "title": "", "scope": "cluster", "gives": "", "because": [], "fix": "",
+        })
+    };
+    let account = serde_json::json!({"kind": "ServiceAccount", "namespace": "honeypot", "name": "backup-sa"});
+    let mut findings = vec![
+        finding(
+            "subjects",
+            "critical",
+            serde_json::json!({"kind": "Group", "name": "system:masters"}),
+            &["everything"],
+        ),
+        finding(
+            "everyone",
+            "info",
+            serde_json::json!({"kind": "ClusterRoleBinding", "name": "system:discovery"}),
+            &[],
+        ),
+        finding("tokens", "low", account.clone(), &[]),
+    ];
+    if !title.is_empty() {
+        findings.push(finding("subjects", "high", account, &["risk"]));
+    }
+    let about = |title: &str| serde_json::json!({"title": title, "gives": "", "fix": ""});
+    serde_json::json!({
+        "format": 1, "time": time, "summary": {}, "findings": findings, "paths": [], "cuts": [],
+        "cluster": {"version": "1.35", "counts": {}, "unread": [], "notices": []},
+        "risks": {"risk": about(title), "everything": about("does everything")},
+    })
+}

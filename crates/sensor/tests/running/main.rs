@@ -10,5 +10,6 @@ mod delivery;
 mod files;
 mod kill;
 mod poison;
+mod posture;
 mod store;
 mod webhook;

@@ -109,7 +109,7 @@ pub(crate) struct Questions {
     #[arg(long, value_name = "OBJECT", conflicts_with_all = ["list", "compare", "fail_on", "show"])]
     pub(crate) of: Option<String>,
     /// A list of what is there, risky or not
-    #[arg(long, value_enum, value_name = "LIST", conflicts_with_all = ["compare", "fail_on", "show", "severity"])]
+    #[arg(long, value_enum, value_name = "LIST", conflicts_with_all = ["compare", "fail_on", "show", "severity", "save"])]
     pub(crate) list: Option<List>,
 }
 

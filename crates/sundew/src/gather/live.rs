@@ -105,7 +105,7 @@ impl Pages {
         match &collected.version {
             Ok(version) => _ = reader.add("version", version, &Assume::default())?,
             Err(why) => {
-                say(&format!("the server's version is not known: {why}; --kubernetes-version says it"))
+                say(&format!("the server's version is not known: {why}; --kubernetes-version says it"));
             }
         }
         for absence in &collected.absent {

@@ -21,7 +21,9 @@ impl Assessment<'_> {
                     .max();
                 // That it is handed to everybody makes the least worth looking at, and the rest worse by nothing:
                 // what is critical for one is critical.
-                let least = match (unknown, binding.built_in) {
+                let by_kubernetes = binding.built_in || binding.meta.name.starts_with("kubeadm:");
+                let least = match (unknown, by_kubernetes) {
+                    // What Kubernetes gives to everybody holds no risk: see below for what does.
                     (_, true) => Severity::Info,
                     (true, false) => Severity::High,
                     (false, false) => Severity::Medium,
@@ -60,7 +62,8 @@ impl Assessment<'_> {
                 let mut finding = check.about(
                     words::object(self.cluster, binding.kind(), &binding.meta),
                     vec![because],
-                    binding.built_in,
+                    // Whoever was added to a binding that Kubernetes made was not by Kubernetes.
+                    by_kubernetes && risks.is_empty(),
                 );
                 finding.id = words::id(&["everyone", &binding.to_string(), &subject_text(subject)]);
                 found.push(finding);

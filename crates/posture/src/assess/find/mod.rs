@@ -10,8 +10,8 @@ mod unused;
 use super::{Assessment, coverage::Extent, held::Held, words};
 use crate::{
     Severity,
-    model::Subject,
-    rbac::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
+    model::{Binding, Subject},
+    rbac::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED},
     report::{Because, Finding, Object, View},
     risk::Risk,
 };
@@ -38,16 +38,23 @@ pub(super) fn severity(risk: &Risk, held: &Held) -> Severity {
     risk.severity.at(held.namespace.as_deref().unwrap_or_default(), held.extent == Extent::Named)
 }
 
-/// Whether a subject is one that Kubernetes itself is, such as its controllers; not everybody, and not its masters.
-pub(super) fn is_system_subject(subject: &Subject) -> bool {
+/// Whether Kubernetes itself lets the subject have what the binding grants. A label or a name is not enough: whoever adds
+/// somebody of their own to `cluster-admin` changes a binding that Kubernetes made.
+pub(super) fn is_of_kubernetes(binding: &Binding, subject: &Subject) -> bool {
+    let name = &binding.meta.name;
+    // kubeadm's have no label.
+    if !binding.built_in && !name.starts_with("kubeadm:") {
+        return false;
+    }
     match subject {
-        Subject::User(name) => name.starts_with("system:") && &**name != ANONYMOUS,
-        Subject::Group(name) => {
-            let people = matches!(&**name, AUTHENTICATED | UNAUTHENTICATED)
-                || name.starts_with("system:serviceaccounts");
-            name.starts_with("system:") && !people
+        Subject::Group(group) if &**group == MASTERS => true,
+        Subject::User(of) | Subject::Group(of) => {
+            let everybody = matches!(&**of, ANONYMOUS | AUTHENTICATED | UNAUTHENTICATED)
+                || of.starts_with("system:serviceaccount");
+            of.starts_with("system:") && !everybody && &**name != "cluster-admin"
         }
-        Subject::Account { .. } => false,
+        // Each controller has a binding that is named after it.
+        Subject::Account { namespace, name: of } => &**namespace == "kube-system" && name.ends_with(&**of),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Assessment, is_system_subject};
+use super::Assessment;
 use crate::{
     assess::{
         graph::{Vertex, Why},
@@ -26,7 +26,7 @@ impl Assessment<'_> {
             if matches!(way.first(), Some((_, Why::Member))) {
                 continue;
             }
-            let system = is_system_subject(&holder.subject) || self.is_built_in(&way);
+            let system = self.is_built_in(&way);
             found.push(Path {
                 from: self.stop(Vertex::Holder(index)),
                 count: 1,
@@ -68,7 +68,7 @@ impl Assessment<'_> {
         let Some((Vertex::Holder(index), Why::Holds(number))) = way.first().copied() else { return false };
         let holder = &self.scene.holders[index];
         let evidence = self.holdings.why(&holder.subject, &holder.held[number]);
-        evidence.iter().filter_map(|e| e.binding).all(|binding| self.cluster.bindings[binding].built_in)
+        evidence.iter().filter_map(|e| e.binding).all(|binding| self.is_of_kubernetes(binding, &holder.subject))
     }
 
     /// A point where an intruder can stand.
@@ -103,12 +103,7 @@ impl Assessment<'_> {
     fn act(&self, vertex: Vertex, why: Why, next: Vertex, because: &mut Vec<Because>) -> Option<String> {
         Some(match (vertex, why) {
             (Vertex::Holder(index), Why::Holds(number)) => {
-                let holder = &self.scene.holders[index];
-                let held = &holder.held[number];
-                let evidence = self.holdings.why(&holder.subject, held);
-                because.extend(words::because(&self.holdings, held.risk, &evidence));
-                let scope = words::held_scope(&self.holdings, held, &evidence);
-                format!("{} ({scope})", self.holdings.terms.risks()[held.risk].title)
+                self.grant(index, number, because)
             }
             (_, Why::Member) => "is a member of the group".into(),
             (Vertex::Running(index), Why::Token(number)) => {
@@ -130,7 +125,15 @@ impl Assessment<'_> {
                 let how = weak.into_iter().find(|weakness| weakness.takes_node).map(|weakness| weakness.what);
                 format!("leaves the pod: {}", how.unwrap_or_default())
             }
+            (_, Why::Unguards((guard, a), (pods, b))) => {
+                let parts = [(guard, a), (pods, b)].map(|(holder, number)| self.grant(holder, number, because));
+                format!("{}, and makes a privileged pod", parts.join("; "))
+            }
             (_, Why::TakesNode) => "makes the pod privileged, which nothing there forbids".into(),
+            (_, Why::TakesGuard) => {
+                "takes the labels of Pod Security off the namespace, and makes a privileged pod".into()
+            }
+            (_, Why::OfNode) => "asks for the tokens of a pod, as its node".into(),
             (_, Why::Runs) => "enters the pod from its node".into(),
             (_, Why::Kubelet) => "uses the node's own credential".into(),
             (_, Why::Keys) => "takes the control plane's keys from the node's disk".into(),
@@ -140,5 +143,15 @@ impl Assessment<'_> {
             },
             (_, Why::Holds(_) | Why::Token(_) | Why::Escapes) => return None,
         })
+    }
+
+    /// A risk that a subject holds, in words, with the rules behind it.
+    fn grant(&self, index: usize, number: usize, because: &mut Vec<Because>) -> String {
+        let holder = &self.scene.holders[index];
+        let held = &holder.held[number];
+        let evidence = self.holdings.why(&holder.subject, held);
+        because.extend(words::because(&self.holdings, held.risk, &evidence));
+        let scope = words::held_scope(&self.holdings, held, &evidence);
+        format!("{} ({scope})", self.holdings.terms.risks()[held.risk].title)
     }
 }

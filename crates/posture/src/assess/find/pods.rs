@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{Assessment, Check, reason, severity};
 use crate::{
     Severity,
-    assess::{escape::weaknesses, held::Held, scene::Running, words},
-    model::{Str, Workload},
+    assess::{
+        escape::{Weakness, weaknesses},
+        held::Held,
+        scene::Running,
+        words,
+    },
+    model::{Str, Subject, Workload},
     report::{Because, Finding, Object, View},
 };
 
@@ -19,27 +24,27 @@ const STANDARDS: &str = "https://kubernetes.io/docs/concepts/security/pod-securi
 type Risks<'a> = Vec<(Severity, &'a Held, usize)>;
 
 impl Assessment<'_> {
-    /// The risks that whoever has a token of the account holds, worst first. What everybody holds is not among them: it
-    /// says nothing about this account.
+    /// The risks that whoever has a token of the account holds, worst first: its own, and those of all accounts of its
+    /// namespace. What everybody holds is not among them: it says nothing about this account.
     pub(super) fn risks_of(&self, holder: usize) -> Risks<'_> {
         let risks = self.holdings.terms.risks();
-        let held = &self.scene.holders[holder].held;
+        let mut whose = vec![holder];
+        if let Subject::Account { namespace, .. } = &*self.scene.holders[holder].subject {
+            let group = format!("system:serviceaccounts:{namespace}");
+            whose.extend(self.scene.holder(&Subject::Group(group.into())));
+        }
+        let held = |of: usize| self.scene.holders[of].held.iter().map(move |held| (of, held));
         let mut found: Risks<'_> =
-            held.iter().map(|held| (severity(risks[held.risk], held), held, holder)).collect();
+            whose.into_iter().flat_map(held).map(|(of, held)| (severity(risks[held.risk], held), held, of)).collect();
         found.sort_by_key(|(severity, held, _)| (std::cmp::Reverse(*severity), held.risk));
         found
     }
 
-    /// The same pods of one workload, as one: same top object, same tokens.
+    /// The pods of one workload, as one. They can differ: while it is rolled out, or where a container was added to one.
     fn alike(&self) -> Vec<Vec<usize>> {
-        let mut groups: BTreeMap<(&Str, &Str, &Str, &Str), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&Str, &Str, &Str), Vec<usize>> = BTreeMap::new();
         for (index, running) in self.scene.running.iter().enumerate() {
-            let key = (
-                &running.workload.meta.namespace,
-                &running.top.0,
-                &running.top.1,
-                &running.workload.spec.account,
-            );
+            let key = (&running.workload.meta.namespace, &running.top.0, &running.top.1);
             groups.entry(key).or_default().push(index);
         }
         groups.into_values().collect()
@@ -63,18 +68,29 @@ impl Assessment<'_> {
             let mut worst: Option<(Severity, String)> = None;
             let mut count = 0;
             let mut because: Vec<Because> = Vec::new();
-            for token in running.tokens.iter().filter(|token| token.is_for_api()) {
+            let mut said: HashSet<String> = HashSet::new();
+            let mut counted: HashSet<usize> = HashSet::new();
+            let tokens = group.iter().flat_map(|index| &self.scene.running[*index].tokens);
+            for token in tokens.filter(|token| token.is_for_api()) {
                 let Some(holder) = self.scene.account(namespace, &token.account) else { continue };
+                let what = words::token(namespace, token);
+                if said.contains(&what) {
+                    continue;
+                }
                 let risks = self.risks_of(holder);
                 let Some((severity, held, _)) = risks.first() else { continue };
-                because.push(reason(words::token(namespace, token)));
+                because.push(reason(what.clone()));
+                said.insert(what);
+                if !counted.insert(holder) {
+                    continue;
+                }
                 count += risks.len();
                 let title = self.holdings.terms.risks()[held.risk].title.clone();
                 if worst.as_ref().is_none_or(|(known, _)| severity > known) {
                     worst =
                         Some((*severity, format!("{title} ({})", words::scope(held.namespace.as_deref()))));
                 }
-                because.extend(risks.iter().take(4).map(|(_, held, _)| self.grants(holder, held)));
+                because.extend(risks.iter().take(4).map(|(_, held, whose)| self.grants(*whose, held)));
             }
             let Some((severity, title)) = worst else { continue };
             let title = match count {
@@ -121,18 +137,20 @@ impl Assessment<'_> {
         let described: HashMap<&str, &crate::model::Node> =
             self.cluster.nodes.iter().map(|n| (&*n.meta.name, n)).collect();
         for (index, node) in self.scene.nodes.iter().enumerate() {
-            let mut accounts: BTreeMap<usize, &str> = BTreeMap::new();
+            let mut accounts: BTreeMap<usize, Option<&str>> = BTreeMap::new();
             let pods = on.get(&index).map_or(&[][..], Vec::as_slice);
             for &pod in pods {
                 let running = &self.scene.running[pod];
                 for token in running.tokens.iter().filter(|token| token.is_for_api()) {
                     if let Some(holder) = self.scene.account(&running.workload.meta.namespace, &token.account)
                     {
-                        accounts.entry(holder).or_insert(&running.workload.meta.name);
+                        accounts.entry(holder).or_insert(Some(&running.workload.meta.name));
                     }
                 }
             }
-            let mut worst: Vec<(Severity, usize, &str, usize)> = Vec::new();
+            // What the node has as itself.
+            accounts.extend(self.scene.kubelet(&node.name).into_iter().map(|holder| (holder, None)));
+            let mut worst: Vec<(Severity, usize, Option<&str>, usize)> = Vec::new();
             for (&holder, &pod) in &accounts {
                 let risks = self.risks_of(holder);
                 if let Some((severity, held, _)) = risks.first() {
@@ -150,7 +168,10 @@ impl Assessment<'_> {
             for (_, holder, pod, risk) in worst.iter().take(6) {
                 let subject = &self.scene.holders[*holder].subject;
                 let title = &self.holdings.terms.risks()[*risk].title;
-                because.push(reason(format!("{subject} {title}; its token is in pod {pod}")));
+                because.push(reason(match pod {
+                    Some(pod) => format!("{subject} {title}; its token is in pod {pod}"),
+                    None => format!("{subject} {title}; the node is one itself"),
+                }));
             }
             let title = match (node.control_plane, worst.len()) {
                 (true, _) => "whoever takes it takes the cluster".to_owned(),
@@ -181,7 +202,14 @@ impl Assessment<'_> {
     pub(super) fn privileged(&self, found: &mut Vec<Finding>) {
         for group in self.alike() {
             let running = &self.scene.running[group[0]];
-            let mut weak = weaknesses(running.workload);
+            let mut weak: Vec<Weakness> = Vec::new();
+            for index in &group {
+                for weakness in weaknesses(self.scene.running[*index].workload) {
+                    if !weak.contains(&weakness) {
+                        weak.push(weakness);
+                    }
+                }
+            }
             // That a container may run as root is so common that alone it says nothing.
             if weak.iter().all(|weakness| weakness.severity <= Severity::Info) {
                 continue;
@@ -201,7 +229,7 @@ impl Assessment<'_> {
                 rule: "pod-privileged",
                 severity: worst,
                 title,
-                gives: if running.takes_node {
+                gives: if weak[0].takes_node {
                     "A process in this pod takes its node, and with it every pod there."
                 } else {
                     "The wall between this pod and its node is thinner than it need be."

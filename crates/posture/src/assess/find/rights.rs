@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Assessment, is_system_subject, severity};
+use super::{Assessment, is_of_kubernetes, severity};
 use crate::{
     assess::{held::Held, words},
     model::{Account, Subject},
@@ -28,8 +28,7 @@ impl Assessment<'_> {
             };
             for held in by_place(&holder.held) {
                 let reasons = self.reasons(subject, held);
-                let system =
-                    is_system_subject(subject) || reasons.iter().all(|b| self.cluster.bindings[*b].built_in);
+                let system = reasons.iter().all(|b| self.is_of_kubernetes(*b, subject));
                 let because = reasons.iter().take(MOST_REASONS).map(|b| self.because(Some(*b)));
                 found.push(self.of_risks(View::Subjects, object.clone(), held, because.collect(), system));
             }
@@ -55,23 +54,25 @@ impl Assessment<'_> {
                 continue;
             }
             let object = words::object(self.cluster, binding.kind(), &binding.meta);
-            let system = binding.built_in || binding.subjects.iter().all(is_system_subject);
+            let system = binding.subjects.iter().all(|subject| is_of_kubernetes(binding, subject))
+                && (binding.built_in || !binding.subjects.is_empty());
             found.push(self.of_risks(View::Bindings, object, &held, vec![self.because(Some(index))], system));
         }
     }
 
+    /// Whether a binding is Kubernetes' own as far as a subject has it by itself or as one of a group.
+    pub(in crate::assess) fn is_of_kubernetes(&self, binding: usize, subject: &Subject) -> bool {
+        let binding = &self.cluster.bindings[binding];
+        let whose = Identity::of(subject).subjects();
+        let mut named = binding.subjects.iter().filter(|of| whose.contains(of));
+        named.all(|of| is_of_kubernetes(binding, of))
+    }
+
     /// The bindings behind what a subject holds in one place: those of the place, and those of the cluster.
     fn reasons(&self, subject: &Subject, held: &[Held]) -> Vec<usize> {
-        let mut found = Vec::new();
-        for of in Identity::of(subject).subjects() {
-            for &binding in self.holdings.rbac.bindings_of(&of) {
-                if !found.contains(&binding)
-                    && held.iter().any(|held| self.holdings.takes_part(binding, held))
-                {
-                    found.push(binding);
-                }
-            }
-        }
+        let namespace = held.first().and_then(|held| held.namespace.as_deref());
+        let mut found = self.holdings.bindings_for(subject, namespace);
+        found.retain(|binding| held.iter().any(|held| self.holdings.takes_part(*binding, held)));
         found
     }
 

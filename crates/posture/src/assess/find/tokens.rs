@@ -7,13 +7,15 @@ use super::{Assessment, Check, reason};
 use crate::{
     Severity,
     assess::{tokens::Way, words},
-    model::{Secret, VolumeKind},
+    model::{Secret, Version, VolumeKind},
     report::{Because, Finding, View},
 };
 
 const LEGACY: &str = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#manual-secret-management-for-serviceaccounts";
 const AUTOMOUNT: &str = "https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting";
 
+/// The version from which the API server notes the use of long-lived tokens.
+const NOTES_USE: Version = Version { major: 1, minor: 28 };
 /// A token that was not used for this long is taken as forgotten.
 const FORGOTTEN_DAYS: i64 = 90;
 /// A projected token that lives longer than this is as good as a long-lived one: a day.
@@ -59,7 +61,7 @@ impl Assessment<'_> {
                 "it is good for ServiceAccount {namespace}/{account}, and does not expire"
             ))];
             because.extend(age(secret, self.now).map(reason));
-            let use_ = last_use(secret, self.now);
+            let use_ = last_use(secret, self.now, self.cluster.version);
             because.push(reason(use_.said.clone()));
             let is_referenced = referenced.contains(&(&**namespace, &*secret.meta.name));
             if !is_referenced && pods_known {
@@ -109,6 +111,9 @@ impl Assessment<'_> {
 
     /// Accounts whose token is mounted although they have no rights of their own to use with it.
     fn needless(&self, found: &mut Vec<Finding>) {
+        if self.cluster.lacks("rolebindings") || self.cluster.lacks("clusterrolebindings") {
+            return;
+        }
         let mut mounted: HashMap<usize, Vec<&str>> = HashMap::new();
         for running in &self.scene.running {
             let namespace = &running.workload.meta.namespace;
@@ -194,8 +199,12 @@ struct LastUse {
 }
 
 /// When a long-lived token was last used, as its Secret's label says. Kubernetes writes it from 1.28 on.
-fn last_use(secret: &Secret, now: Timestamp) -> LastUse {
+fn last_use(secret: &Secret, now: Timestamp, version: Option<Version>) -> LastUse {
     let Some(label) = &secret.last_used else {
+        if version.is_some_and(|version| version < NOTES_USE) {
+            let said = format!("when it was last used is not known (the API server notes it from {NOTES_USE} on)");
+            return LastUse { said, never: false, days: None };
+        }
         let said = "it was never used, as far as the API server noted (it does from 1.28 on)".to_owned();
         return LastUse { said, never: true, days: None };
     };

@@ -6,7 +6,7 @@ use super::{Assessment, Check, reason};
 use crate::{
     Severity,
     assess::words,
-    model::{Selector, Subject},
+    model::{Role, Selector, Subject},
     report::{Finding, View},
 };
 
@@ -28,7 +28,7 @@ impl Assessment<'_> {
         for (index, role) in self.cluster.roles.iter().enumerate() {
             // What is joined into another serves through it.
             let joined = !role.labels.is_empty()
-                && selectors.iter().any(|s| s.labels.iter().all(|label| role.labels.contains(label)));
+                && selectors.iter().any(|s| chooses(s, role));
             if bound.contains(&index) || joined {
                 continue;
             }
@@ -123,6 +123,15 @@ impl Assessment<'_> {
             found.push(check.about(object(), because, binding.built_in));
         }
     }
+}
+
+/// Whether a selector may choose a role. Expressions are few, and which of them hold is not asked: a role that one
+/// speaks of is taken as chosen.
+fn chooses(selector: &Selector, role: &Role) -> bool {
+    let speaks = |key: &str| role.labels.iter().any(|(of, _)| **of == *key);
+    let by_expression = !selector.expressions.is_empty() && selector.expressions.iter().any(|(key, ..)| speaks(key));
+    let by_labels = !selector.labels.is_empty() && selector.labels.iter().all(|label| role.labels.contains(label));
+    role.cluster && (by_labels || (selector.labels.is_empty() && by_expression))
 }
 
 /// `NAME`, or `NAME -n NAMESPACE`.

@@ -175,7 +175,7 @@ pub fn may(rbac: &Rbac<'_>, question: &Question, identity: &Identity) -> May {
     for allowed in rbac.why(identity, &request) {
         match allowed {
             Allowed::Masters => {
-                found.beside.push("it is in system:masters, for which no authorizer is asked".into())
+                found.beside.push("it is in system:masters, for which no authorizer is asked".into());
             }
             Allowed::Node(why) => {
                 found.beside.push(format!("the Node authorizer lets it: {why}"));
