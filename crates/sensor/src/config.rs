@@ -339,7 +339,8 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, YamlError> {
-        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents } = yaml::read(text)?;
+        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents } =
+            yaml::read(text)?;
         let sources = entries::read(text, "sources", &sources)?;
         let sinks = entries::read(text, "sinks", &sinks)?;
         Ok(Self { version, cluster, inventory, posture, store, sources, sinks, incidents })

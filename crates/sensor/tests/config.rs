@@ -184,6 +184,7 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     let text = "
 version: 1
 inventory: decoys.yaml
+posture: scans/posture.json
 sources:
 - {type: file, name: log, path: /var/log/audit.log}
 - {type: webhook, name: hook, listen: '[::1]:9443', certFile: tls/c.pem, keyFile: tls/k.pem, tokenFile: token}
@@ -193,6 +194,7 @@ sinks:
     let config = Config::read(text, Path::new("/etc/sundew/watch.yaml")).unwrap();
     assert_eq!(config.store, Path::new("/etc/sundew/sundew.db"));
     assert_eq!(config.inventory.as_deref(), Some(Path::new("/etc/sundew/decoys.yaml")));
+    assert_eq!(config.posture.as_deref(), Some(Path::new("/etc/sundew/scans/posture.json")));
     let [SourceConfig::File(file), SourceConfig::Webhook(hook)] = &config.sources[..] else { panic!() };
     assert_eq!(file.path, Path::new("/var/log/audit.log"));
     assert_eq!(hook.token_file.as_deref(), Some(Path::new("/etc/sundew/token")));

@@ -21,7 +21,7 @@ fn posture(report: &Value) -> Posture {
     Posture::load(&path).unwrap()
 }
 
-fn incident(time: &str, actor: Value) -> Incident {
+fn incident(time: &str, actor: &Value) -> Incident {
     serde_json::from_value(json!({
         "id": "inc-1", "revision": 1, "cluster": "default", "severity": "critical", "title": "", "actor": actor,
         "clients": [], "firstSeen": time, "lastSeen": time, "decoys": [], "steps": [], "findings": 1,
@@ -33,12 +33,12 @@ fn incident(time: &str, actor: Value) -> Incident {
 #[test]
 fn a_report_far_from_the_incident_says_of_when_it_is() {
     let posture = posture(&scanned(SCANNED, "lists Secrets"));
-    let said = |time: &str| posture.could(&incident(time, json!({"user": DECOY})));
+    let said = |time: &str| posture.could(&incident(time, &json!({"user": DECOY})));
     assert_eq!(said("2026-11-28T07:00:00Z"), ["lists Secrets (cluster)"]);
     let old = ["lists Secrets (cluster)", "as of 2026-11-21, when the cluster was scanned"];
     assert_eq!(said("2026-11-28T09:00:00Z"), old);
     assert_eq!(said("2026-11-01T00:00:00Z"), old, "an old log may be read with a new report");
-    let stranger = posture.could(&incident("2027-01-01T00:00:00Z", json!({"user": "alice"})));
+    let stranger = posture.could(&incident("2027-01-01T00:00:00Z", &json!({"user": "alice"})));
     assert_eq!(stranger, [""; 0], "of whom nothing is known, nothing is said");
 }
 
@@ -53,7 +53,7 @@ fn an_identity_that_was_put_on_comes_after_that_of_the_actor_who_may_fill_no_mor
         findings.push(of_alice.clone());
     }
     let posture = posture(&report);
-    let both = incident(SCANNED, json!({"user": "alice", "impersonated": DECOY}));
+    let both = incident(SCANNED, &json!({"user": "alice", "impersonated": DECOY}));
     let said = [
         "does everything (namespace web-0)",
         "does everything (namespace web-1)",
@@ -62,7 +62,7 @@ fn an_identity_that_was_put_on_comes_after_that_of_the_actor_who_may_fill_no_mor
     ];
     assert_eq!(posture.could(&both), said);
     let admin =
-        incident(SCANNED, json!({"user": "bob", "groups": ["system:masters"], "impersonated": "carol"}));
+        incident(SCANNED, &json!({"user": "bob", "groups": ["system:masters"], "impersonated": "carol"}));
     assert_eq!(posture.could(&admin), ["does everything (cluster), through group system:masters"]);
 }
 

@@ -120,8 +120,10 @@ impl Files {
     /// True if a file changed since the last call.
     fn changed(&mut self) -> bool {
         let own = self.args.decoys.inventory.as_ref().or(self.inventory.as_ref());
-        let now: Vec<Option<Look>> =
-            [Some(&self.args.config), own, self.posture.as_ref()].into_iter().map(|path| look_at(path?)).collect();
+        let now: Vec<Option<Look>> = [Some(&self.args.config), own, self.posture.as_ref()]
+            .into_iter()
+            .map(|path| look_at(path?))
+            .collect();
         let changed = now != self.seen;
         self.seen = now;
         changed

@@ -30,7 +30,9 @@ pub(crate) struct Index {
 impl Index {
     pub(super) fn new(scene: &Scene<'_>) -> Self {
         let mut index = Self::default();
-        let add = |to: &mut HashMap<Str, Vec<usize>>, name: &Str, number| to.entry_ref(name).or_default().push(number);
+        let add = |to: &mut HashMap<Str, Vec<usize>>, name: &Str, number| {
+            to.entry_ref(name).or_default().push(number)
+        };
         for (number, holder) in scene.holders.iter().enumerate() {
             if let Subject::Account { name, .. } = &*holder.subject {
                 add(&mut index.accounts, name, number);
@@ -258,7 +260,8 @@ impl<'b> Builder<'b, '_> {
             Becomes::Groups => return vec![Vertex::Cluster],
             Becomes::Admin if namespace.is_none() => return vec![Vertex::Cluster],
             Becomes::Controllers(names) => {
-                let accounts = names.iter().flat_map(|name| self.index.accounts.get(&**name).into_iter().flatten());
+                let accounts =
+                    names.iter().flat_map(|name| self.index.accounts.get(&**name).into_iter().flatten());
                 return accounts.map(|account| Vertex::Holder(*account)).collect();
             }
             // Only together with pods: see `unguarded`.
@@ -286,7 +289,10 @@ impl<'b> Builder<'b, '_> {
             accounts.filter(|a| here(scene.holders[*a].subject.namespace())).map(Vertex::Holder).collect()
         };
         let running = |numbers: &mut dyn Iterator<Item = usize>| -> Vec<Vertex> {
-            numbers.filter(|n| here(&scene.running[*n].workload.meta.namespace)).map(Vertex::Running).collect()
+            numbers
+                .filter(|n| here(&scene.running[*n].workload.meta.namespace))
+                .map(Vertex::Running)
+                .collect()
         };
         let holders = |names: HashSet<Str>, make: fn(Str) -> Subject| -> Vec<Vertex> {
             names.into_iter().filter_map(|name| scene.holder(&make(name))).map(Vertex::Holder).collect()
@@ -301,7 +307,9 @@ impl<'b> Builder<'b, '_> {
             Becomes::Accounts => {
                 limit(&|r| part_of(r, "serviceaccounts")).map_or_else(whole, |names| accounts(&names))
             }
-            Becomes::Users => limit(&|r| r == "users").map_or_else(whole, |names| holders(names, Subject::User)),
+            Becomes::Users => {
+                limit(&|r| r == "users").map_or_else(whole, |names| holders(names, Subject::User))
+            }
             Becomes::Groups => limit(&|r| r == "groups").map_or_else(whole, |names| {
                 if names.contains(MASTERS) {
                     return vec![Vertex::Cluster];
@@ -331,9 +339,16 @@ impl<'b> Builder<'b, '_> {
     }
 
     /// Binding a given role, writing the subjects of a given binding, or changing a given role.
-    fn some_admin(&self, index: usize, risk: &Risk, evidence: &[Evidence], namespace: Option<usize>) -> Vec<Vertex> {
+    fn some_admin(
+        &self,
+        index: usize,
+        risk: &Risk,
+        evidence: &[Evidence],
+        namespace: Option<usize>,
+    ) -> Vec<Vertex> {
         let cluster = self.scene.cluster;
-        let asks = |wanted: &str| risk.grants.iter().any(|grant| grant.verbs.iter().any(|verb| verb == wanted));
+        let asks =
+            |wanted: &str| risk.grants.iter().any(|grant| grant.verbs.iter().any(|verb| verb == wanted));
         let at = |namespace: Option<usize>| {
             namespace.map_or(Vertex::Cluster, |at| Vertex::Power(Power::Admin, Some(at)))
         };
@@ -343,12 +358,15 @@ impl<'b> Builder<'b, '_> {
         }
         if asks("bind") {
             if let Some(names) = self.limit(risk, evidence, &|r| !r.ends_with("bindings")) {
-                let mut roles = cluster.roles.iter().enumerate().filter(|(_, r)| names.contains(&r.meta.name));
+                let mut roles =
+                    cluster.roles.iter().enumerate().filter(|(_, r)| names.contains(&r.meta.name));
                 if !roles.any(|(role, _)| self.is_whole(role)) {
                     return Vec::new();
                 }
             }
-            let Some(names) = self.limit(risk, evidence, &|r| r.ends_with("bindings")) else { return vec![at(namespace)] };
+            let Some(names) = self.limit(risk, evidence, &|r| r.ends_with("bindings")) else {
+                return vec![at(namespace)];
+            };
             // A binding keeps its role for ever: it is worth what that is.
             let here = named(&self.index.bindings, &names).filter(|binding| {
                 let of = &cluster.bindings[*binding];
@@ -366,7 +384,9 @@ impl<'b> Builder<'b, '_> {
             let subject = &self.scene.holders[index].subject;
             let name = namespace.map(|at| &*self.scene.namespaces[at]);
             let mut bound = self.holdings.bindings_for(subject, name).into_iter();
-            let is_bound = bound.any(|b| !self.without.removed.contains(&b) && names.contains(&cluster.bindings[b].role.name));
+            let is_bound = bound.any(|b| {
+                !self.without.removed.contains(&b) && names.contains(&cluster.bindings[b].role.name)
+            });
             return if is_bound { vec![at(namespace)] } else { Vec::new() };
         }
         vec![at(namespace)]
@@ -376,13 +396,24 @@ impl<'b> Builder<'b, '_> {
     fn is_whole(&self, role: usize) -> bool {
         let of = &self.scene.cluster.roles[role];
         let of_kubernetes = of.built_in && matches!(&*of.meta.name, "cluster-admin" | "admin");
-        of_kubernetes || self.holdings.of_role(role).iter().any(|held| held.extent == Extent::All && is_total(self.risk(held)))
+        of_kubernetes
+            || self
+                .holdings
+                .of_role(role)
+                .iter()
+                .any(|held| held.extent == Extent::All && is_total(self.risk(held)))
     }
 
     /// The namespaces where workloads of given names are; none for all. Of types that are not read it is taken that
     /// they are wherever they may be.
-    fn places_of_workloads(&self, risk: &Risk, names: &HashSet<Str>, namespace: Option<usize>) -> Vec<Option<usize>> {
-        let resources: Vec<&str> = risk.grants.iter().flat_map(|g| &g.resources).map(String::as_str).collect();
+    fn places_of_workloads(
+        &self,
+        risk: &Risk,
+        names: &HashSet<Str>,
+        namespace: Option<usize>,
+    ) -> Vec<Option<usize>> {
+        let resources: Vec<&str> =
+            risk.grants.iter().flat_map(|g| &g.resources).map(String::as_str).collect();
         let is_read = |resource: &&str| {
             KINDS.iter().any(|kind| is_kind(resource, kind.as_str())) && !self.scene.cluster.lacks(resource)
         };
@@ -408,13 +439,17 @@ impl<'b> Builder<'b, '_> {
         }
         let mut with = vec![index];
         with.extend(self.groups(index));
-        let held = |holder: &usize| (0..self.held(*holder).len()).map(|number| (*holder, number)).collect::<Vec<By>>();
+        let held = |holder: &usize| {
+            (0..self.held(*holder).len()).map(|number| (*holder, number)).collect::<Vec<By>>()
+        };
         let all: Vec<By> = with.iter().flat_map(held).collect();
-        let guards: Vec<(By, Places)> = all.iter().filter_map(|by| Some((*by, self.unguards(*by)?))).collect();
+        let guards: Vec<(By, Places)> =
+            all.iter().filter_map(|by| Some((*by, self.unguards(*by)?))).collect();
         if guards.is_empty() {
             return;
         }
-        let pods: Vec<(By, Places)> = all.iter().filter_map(|by| Some((*by, self.makes_pods(*by)?))).collect();
+        let pods: Vec<(By, Places)> =
+            all.iter().filter_map(|by| Some((*by, self.makes_pods(*by)?))).collect();
         let both = guards.iter().flat_map(|guard| pods.iter().map(move |pods| (guard, pods)));
         // Where both are a group's, it is the group's way.
         let mut both = both.filter(|((a, _), (b, _))| a.0 == index || b.0 == index);
@@ -473,7 +508,12 @@ impl<'b> Builder<'b, '_> {
 
     /// The names that a risk is limited to in its grants on the resources that matter; nothing where it is not. Grants
     /// that are for all names limit nothing, nor do those whose names the risk gives itself.
-    fn limit(&self, risk: &Risk, evidence: &[Evidence], matters: &dyn Fn(&str) -> bool) -> Option<HashSet<Str>> {
+    fn limit(
+        &self,
+        risk: &Risk,
+        evidence: &[Evidence],
+        matters: &dyn Fn(&str) -> bool,
+    ) -> Option<HashSet<Str>> {
         let roles = &self.scene.cluster.roles;
         let counts = |grant: &Grant| grant.names.is_empty() && grant.resources.iter().any(|r| matters(r));
         let mut limit: Option<HashSet<Str>> = None;

@@ -12,8 +12,8 @@ use crate::{
 /// Words of a set of bits.
 const WORDS: usize = 8;
 
-/// The most grants that all risks together may have.
-pub(crate) const MOST_GRANTS: usize = WORDS * 64;
+/// The most grants that all risks together may have; the built-in ones have about 130.
+pub const MOST_GRANTS: usize = WORDS * 64;
 
 /// A set of grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,15 +78,23 @@ pub(crate) struct Terms<'r> {
     /// Grants by the resource they name, so that a rule is held against few.
     by_resource: HashMap<&'r str, Vec<usize>>,
     grants: Vec<&'r Grant>,
+    /// Risks for which there is no number left.
+    left_out: Vec<&'r Risk>,
 }
 
 impl<'r> Terms<'r> {
     /// Numbers the grants of `risks`, which are at most [`MOST_GRANTS`]; further risks are left out.
     pub(crate) fn new(risks: impl IntoIterator<Item = &'r Risk>) -> Self {
-        let mut terms =
-            Self { risks: Vec::new(), first: Vec::new(), by_resource: HashMap::new(), grants: Vec::new() };
+        let mut terms = Self {
+            risks: Vec::new(),
+            first: Vec::new(),
+            by_resource: HashMap::new(),
+            grants: Vec::new(),
+            left_out: Vec::new(),
+        };
         for risk in risks {
             if terms.grants.len() + risk.grants.len() > MOST_GRANTS {
+                terms.left_out.push(risk);
                 continue;
             }
             terms.first.push(terms.grants.len());
@@ -102,6 +110,10 @@ impl<'r> Terms<'r> {
             }
         }
         terms
+    }
+
+    pub(crate) fn left_out(&self) -> &[&'r Risk] {
+        &self.left_out
     }
 
     pub(crate) fn risks(&self) -> &[&'r Risk] {

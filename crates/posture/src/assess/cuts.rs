@@ -130,7 +130,8 @@ impl Assessment<'_> {
         let mut held = HashMap::new();
         for (index, holder) in self.scene.holders.iter().enumerate() {
             // Without a group's binding a member may hold by itself what the group held for it.
-            let is_concerned = || Identity::of(&holder.subject).subjects().iter().any(|of| named.contains(of));
+            let is_concerned =
+                || Identity::of(&holder.subject).subjects().iter().any(|of| named.contains(of));
             if holder.has_own && is_concerned() {
                 held.insert(index, self.holdings.of(&holder.subject, &groups));
             }

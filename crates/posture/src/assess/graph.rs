@@ -209,7 +209,8 @@ impl Graph {
         };
         let index = Index::new(scene);
         let nobody = Without::default();
-        let mut builder = Builder { scene, holdings, without: &nobody, layout, index: &index, edges: Vec::new() };
+        let mut builder =
+            Builder { scene, holdings, without: &nobody, layout, index: &index, edges: Vec::new() };
         builder.build();
         let edges = builder.edges;
         let mut first = vec![0u32; layout.count() + 1];

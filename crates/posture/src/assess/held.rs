@@ -190,7 +190,11 @@ impl<'c> Holdings<'c> {
             for group in groups {
                 base.join(group.namespaces.get(namespace).unwrap_or(&nothing));
             }
-            self.held_in(namespace, &Here { own: &own.cluster, mine, whole: &whole, known: &known, base: &base }, &mut found);
+            self.held_in(
+                namespace,
+                &Here { own: &own.cluster, mine, whole: &whole, known: &known, base: &base },
+                &mut found,
+            );
         }
         found.sort_by(|a, b| (&a.namespace, a.risk).cmp(&(&b.namespace, b.risk)));
         found

@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-pub use coverage::Extent;
+pub use coverage::{Extent, MOST_GRANTS};
 pub use held::{Evidence, Held};
 pub use tokens::{HeldToken, Way};
 
 use self::{
+    coverage::MOST_GRANTS,
     graph::{Graph, Patch, Ways},
     held::Holdings,
     scene::Scene,
@@ -27,7 +28,7 @@ use self::{
 };
 use crate::{
     model::{Cluster, Workload, WorkloadKind},
-    report::{About, Accepted, FORMAT, Finding, Report, Scanned, Unread},
+    report::{About, Accepted, FORMAT, Finding, Report, RiskHeld, Scanned, Unread},
     risk::{ExceptionFile, NotExcepted, Risk, builtin},
 };
 
@@ -70,6 +71,10 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
     let is_on =
         |risk: &&Risk| !settings.exceptions.off.contains(&risk.id) && risk.kubernetes.holds(cluster.version);
     let holdings = Holdings::new(cluster, settings.risks.iter().filter(is_on));
+    let left_out = holdings.terms.left_out().iter().map(|risk| {
+        format!("risk {} is not looked for: all risks together have more than {MOST_GRANTS} grants", risk.id)
+    });
+    let left_out: Vec<String> = left_out.collect();
     let scene = Scene::new(&holdings);
     let graph = Graph::new(&scene, &holdings);
     let ways = graph.ways(&Patch::default());
@@ -95,6 +100,7 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
         cuts: assessment.cuts(),
         usage: None,
     };
+    report.cluster.notices.extend(left_out);
     report.summarise();
     report
 }
@@ -127,22 +133,24 @@ fn accept(finding: &mut Finding, settings: &Settings) {
         risk.accepted = find(&risk.id);
     }
     finding.exception_ended = ended;
-    match finding.risks.iter().find(|risk| risk.accepted.is_none()) {
+    let left: Vec<&RiskHeld> = finding.risks.iter().filter(|risk| risk.accepted.is_none()).collect();
+    match left.first() {
+        Some(_) if left.len() == finding.risks.len() => {}
         // The worst that is left.
-        Some(left) if left.id != finding.rule => {
-            finding.severity = left.severity;
-            finding.rule.clone_from(&left.id);
-            if let Some(risk) = settings.risks.iter().find(|risk| risk.id == left.id) {
-                let more = finding.risks.iter().filter(|risk| risk.accepted.is_none()).count() - 1;
-                finding.title =
-                    if more == 0 { risk.title.clone() } else { format!("{}, and {more} more", risk.title) };
+        Some(worst) => {
+            finding.severity = worst.severity;
+            finding.rule.clone_from(&worst.id);
+            let risk = |id: &str| settings.risks.iter().find(|risk| risk.id == id);
+            let titles: Vec<&str> =
+                left.iter().filter_map(|of| risk(&of.id)).map(|r| r.title.as_str()).collect();
+            finding.title = words::titles(&titles);
+            if let Some(risk) = risk(&worst.id) {
                 finding.gives.clone_from(&risk.gives);
                 finding.fix.clone_from(&risk.fix);
                 finding.attack.clone_from(&risk.attack);
                 finding.reference.clone_from(&risk.reference);
             }
         }
-        Some(_) => {}
         None => {
             if let Some(risk) = finding.risks.first() {
                 finding.accepted.clone_from(&risk.accepted);

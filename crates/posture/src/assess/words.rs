@@ -67,6 +67,15 @@ pub(crate) fn listed<T: AsRef<str>>(words: &[T], most: usize) -> String {
     }
 }
 
+/// `reads Secrets, creates pods, and 3 more`: the worst come first.
+pub(super) fn titles(titles: &[&str]) -> String {
+    let shown = &titles[..titles.len().min(2)];
+    match titles.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
 /// The most reasons that one finding lists: whoever has more bindings to the same has them in the JSON of `who-can`.
 const MOST_REASONS: usize = 8;
 

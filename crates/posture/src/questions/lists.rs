@@ -10,7 +10,6 @@ use crate::{
     model::{Cluster, Secret, Str, Subject, VolumeKind, Workload, WorkloadKind},
     rbac::Rbac,
     report::{Filter, Object},
-    risk::is_like,
 };
 
 /// A row of a list: the object that it is about, which filters look at.
@@ -20,15 +19,7 @@ pub trait Listed {
 
     /// Whether a filter shows it; views and severities are of findings only.
     fn is_shown(&self, filter: &Filter) -> bool {
-        let object = self.object();
-        let any = |wanted: &[String], is: &str| {
-            wanted.is_empty() || wanted.iter().any(|of| of.eq_ignore_ascii_case(is))
-        };
-        any(&filter.namespaces, &object.namespace)
-            && any(&filter.kinds, &object.kind)
-            && filter.name.as_deref().is_none_or(|name| is_like(name, &object.name))
-            && filter.after.is_none_or(|after| object.created.is_some_and(|made| made >= after))
-            && filter.before.is_none_or(|before| object.created.is_some_and(|made| made <= before))
+        filter.shows_object(self.object())
     }
 }
 

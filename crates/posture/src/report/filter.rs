@@ -32,7 +32,8 @@ impl Filter {
             && self.shows_object(&finding.object)
     }
 
-    fn shows_object(&self, object: &super::Object) -> bool {
+    /// Whether what is about an object is shown, as far as it depends on the object.
+    pub fn shows_object(&self, object: &super::Object) -> bool {
         let any = |wanted: &[String], is: &str| {
             wanted.is_empty() || wanted.iter().any(|w| w.eq_ignore_ascii_case(is))
         };
@@ -47,6 +48,9 @@ impl Filter {
     pub fn apply(&self, report: &mut Report) {
         report.findings.retain(|finding| self.shows(finding));
         report.paths.retain(|path| self.shows_object(&path.from));
+        if let Some(usage) = &mut report.usage {
+            usage.identities.retain(|narrowed| self.shows_object(&narrowed.subject));
+        }
         report.summarise();
     }
 }

@@ -16,15 +16,20 @@ pub fn join(report: &mut Report, cluster: &Cluster, risks: &[Risk], usage: &Usag
     let rbac = Rbac::new(cluster);
     let mut subjects: Vec<&Subject> = rbac.subjects().collect();
     subjects.sort_unstable();
-    let mut identities: Vec<_> = subjects.into_iter().filter_map(|subject| narrow(&rbac, usage, subject)).collect();
+    let mut identities: Vec<_> =
+        subjects.into_iter().filter_map(|subject| narrow(&rbac, usage, subject)).collect();
     identities.retain(|narrowed| !narrowed.grants.is_empty());
-    identities.sort_by_key(|narrowed| std::cmp::Reverse(narrowed.grants.iter().filter(|grant| !grant.used).count()));
+    identities.sort_by_key(|narrowed| {
+        std::cmp::Reverse(narrowed.grants.iter().filter(|grant| !grant.used).count())
+    });
     report.usage = Some(UsageReport { from: usage.first, to: usage.last, identities });
 }
 
 fn mark(finding: &mut Finding, risks: &[Risk], usage: &Usage) {
     let user = match finding.object.kind.as_str() {
-        "ServiceAccount" => format!("system:serviceaccount:{}:{}", finding.object.namespace, finding.object.name),
+        "ServiceAccount" => {
+            format!("system:serviceaccount:{}:{}", finding.object.namespace, finding.object.name)
+        }
         "User" => finding.object.name.clone(),
         // Members of a group use its rights under their own names.
         _ => return,

@@ -68,6 +68,9 @@ pub(crate) struct Rules {
     /// A report to compare with, as --save or -o json wrote it: only what changed is printed
     #[arg(long, value_name = "FILE")]
     pub(crate) compare: Option<PathBuf>,
+    /// Audit logs: files, folders, - for standard input. Says which risks were used, and which rules nothing needed
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(crate) logs: Vec<PathBuf>,
     /// End with exit code 1 if anything at this severity or over it is found; with --compare, anything new or worse
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,

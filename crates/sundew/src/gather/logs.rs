@@ -43,7 +43,9 @@ pub(crate) fn usage(paths: &[PathBuf]) -> Result<Usage> {
         bar.finish_and_clear();
     }
     if reading.events == 0 {
-        bail!("the audit logs hold no event: give --logs files with events of audit.k8s.io/v1, in any known envelope");
+        bail!(
+            "the audit logs hold no event: give --logs files with events of audit.k8s.io/v1, in any known envelope"
+        );
     }
     if reading.rejects > 0 {
         say(&format!("{} of the audit logs could not be read as events", counted(reading.rejects, "piece")));

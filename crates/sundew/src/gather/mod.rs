@@ -2,6 +2,7 @@
 
 mod files;
 mod live;
+pub(crate) mod logs;
 
 use std::{
     io::{self, IsTerminal, Write},

@@ -5,6 +5,7 @@ mod listed;
 mod object;
 mod report;
 mod settings;
+mod used;
 
 use std::path::Path;
 
@@ -16,12 +17,13 @@ use sundew_posture::{
     Severity,
     render::{SarifOptions, html, sarif},
     report::{Change, Filter, Report, compare},
+    usage::join,
 };
 
 use crate::{
     args::{Filters, Format, Scan, Show},
     exit::Exit,
-    gather::gather,
+    gather::{gather, logs},
     page::{self, Page},
 };
 
@@ -54,6 +56,10 @@ pub(crate) fn run(args: &Scan) -> Result<Exit> {
         return Ok(done(Exit::Clean));
     }
     let mut report = sundew_posture::scan(cluster, &settings);
+    if !args.rules.logs.is_empty() {
+        let usage = logs::usage(&args.rules.logs)?;
+        join(&mut report, cluster, &settings.risks, &usage);
+    }
     if let Some(path) = &args.shown.save {
         page::deliver(&json(&report)?, Some(path))?;
     }

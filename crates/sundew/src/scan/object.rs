@@ -15,7 +15,7 @@ use super::{
     listed::{secret_text, seen, token_text},
     page_for,
     report::{Accepted, Said, findings, head, more, path},
-    rows,
+    rows, used,
 };
 use crate::{
     args::{Format, Scan},
@@ -76,6 +76,9 @@ fn print(page: &mut Page, report: &Report, about: &About, rows: usize) {
     let secrets: Vec<Vec<String>> =
         about.secrets.iter().map(|row| vec![row.secret.clone(), secret_text(row), seen(&row.seen)]).collect();
     table(page, "Secrets that it reads", &["SECRET", "HOW", "SEEN BY"], &secrets, rows);
+    if let Some(usage) = &report.usage {
+        used::whole(page, usage, object);
+    }
     said.fixes(page);
 }
 

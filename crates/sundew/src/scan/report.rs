@@ -8,7 +8,7 @@ use sundew_posture::{
     report::{About, Because, Cut, Finding, Path, Report, RiskHeld, Scanned, View},
 };
 
-use super::{page_for, rows};
+use super::{page_for, rows, used};
 use crate::{
     args::Scan,
     page::Page,
@@ -32,6 +32,9 @@ pub(super) fn print(args: &Scan, report: &Report) -> Result<()> {
     }
     paths(&mut page, args, &report.paths, rows);
     cuts(&mut page, &report.cuts, rows);
+    if let Some(usage) = report.usage.as_ref().filter(|_| args.filters.show.is_empty()) {
+        used::print(&mut page, usage, rows);
+    }
     said.fixes(&mut page);
     page.finish(out)
 }
@@ -99,7 +102,7 @@ impl<'r> Said<'r> {
     }
 
     /// The words for a risk; its id where this version does not know it any more.
-    fn title(&mut self, risk: &'r str) -> &'r str {
+    pub(super) fn title(&mut self, risk: &'r str) -> &'r str {
         let Some(about) = self.risks.get(risk) else { return risk };
         self.fixes.insert(risk, (&about.title, &about.fix));
         &about.title
@@ -186,6 +189,9 @@ fn finding<'r>(page: &mut Page, finding: &'r Finding, rows: usize, shown: Accept
         }
     } else {
         page.indented(TEXT, &risks(finding, rows, shown, said));
+        if let Some(text) = used::of(finding, said) {
+            page.indented(TEXT, &text);
+        }
     }
     if let Some(accepted) = &finding.accepted {
         page.indented(TEXT, &format!("accepted until {}: {}", accepted.until, accepted.reason));

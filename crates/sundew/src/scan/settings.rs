@@ -13,6 +13,7 @@ use sundew_audit::decompress;
 use sundew_decoy::yaml;
 use sundew_posture::{
     Settings,
+    assess::MOST_GRANTS,
     report::{FORMAT, Report},
     risk::{self, ExceptionFile, Risk},
 };
@@ -40,6 +41,12 @@ pub(super) fn settings(args: &Rules, now: Timestamp) -> Result<Settings> {
             }
             None => settings.risks.push(risk),
         }
+    }
+    let grants: usize = settings.risks.iter().map(|risk| risk.grants.len()).sum();
+    if grants > MOST_GRANTS {
+        bail!(
+            "all risks together have {grants} grants, and {MOST_GRANTS} are the most; give fewer with --risks"
+        );
     }
     if let Some(path) = &args.exceptions {
         settings.exceptions = exceptions(path, &settings.risks, now)?;

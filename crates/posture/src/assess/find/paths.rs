@@ -19,7 +19,7 @@ impl Assessment<'_> {
             let number = self.graph.number(vertex);
             (self.ways.distance[number] != u32::MAX).then_some(number)
         };
-        for (index, holder) in self.scene.holders.iter().enumerate() {
+        for index in 0..self.scene.holders.len() {
             let Some(number) = reaches(Vertex::Holder(index)) else { continue };
             let way = self.graph.way(&self.ways, number);
             // Who gets there as one of a group is told with the group.
@@ -68,7 +68,10 @@ impl Assessment<'_> {
         let Some((Vertex::Holder(index), Why::Holds(number))) = way.first().copied() else { return false };
         let holder = &self.scene.holders[index];
         let evidence = self.holdings.why(&holder.subject, &holder.held[number]);
-        evidence.iter().filter_map(|e| e.binding).all(|binding| self.is_of_kubernetes(binding, &holder.subject))
+        evidence
+            .iter()
+            .filter_map(|e| e.binding)
+            .all(|binding| self.is_of_kubernetes(binding, &holder.subject))
     }
 
     /// A point where an intruder can stand.
@@ -102,9 +105,7 @@ impl Assessment<'_> {
 
     fn act(&self, vertex: Vertex, why: Why, next: Vertex, because: &mut Vec<Because>) -> Option<String> {
         Some(match (vertex, why) {
-            (Vertex::Holder(index), Why::Holds(number)) => {
-                self.grant(index, number, because)
-            }
+            (Vertex::Holder(index), Why::Holds(number)) => self.grant(index, number, because),
             (_, Why::Member) => "is a member of the group".into(),
             (Vertex::Running(index), Why::Token(number)) => {
                 let running = &self.scene.running[index];
@@ -126,7 +127,8 @@ impl Assessment<'_> {
                 format!("leaves the pod: {}", how.unwrap_or_default())
             }
             (_, Why::Unguards((guard, a), (pods, b))) => {
-                let parts = [(guard, a), (pods, b)].map(|(holder, number)| self.grant(holder, number, because));
+                let parts =
+                    [(guard, a), (pods, b)].map(|(holder, number)| self.grant(holder, number, because));
                 format!("{}, and makes a privileged pod", parts.join("; "))
             }
             (_, Why::TakesNode) => "makes the pod privileged, which nothing there forbids".into(),

@@ -34,8 +34,11 @@ impl Assessment<'_> {
             whose.extend(self.scene.holder(&Subject::Group(group.into())));
         }
         let held = |of: usize| self.scene.holders[of].held.iter().map(move |held| (of, held));
-        let mut found: Risks<'_> =
-            whose.into_iter().flat_map(held).map(|(of, held)| (severity(risks[held.risk], held), held, of)).collect();
+        let mut found: Risks<'_> = whose
+            .into_iter()
+            .flat_map(held)
+            .map(|(of, held)| (severity(risks[held.risk], held), held, of))
+            .collect();
         found.sort_by_key(|(severity, held, _)| (std::cmp::Reverse(*severity), held.risk));
         found
     }

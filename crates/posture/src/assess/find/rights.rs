@@ -50,12 +50,11 @@ impl Assessment<'_> {
     pub(super) fn bindings(&self, found: &mut Vec<Finding>) {
         for (index, binding) in self.cluster.bindings.iter().enumerate() {
             let held = self.holdings.of_binding(index);
-            if held.is_empty() {
+            if held.is_empty() || binding.subjects.is_empty() {
                 continue;
             }
             let object = words::object(self.cluster, binding.kind(), &binding.meta);
-            let system = binding.subjects.iter().all(|subject| is_of_kubernetes(binding, subject))
-                && (binding.built_in || !binding.subjects.is_empty());
+            let system = binding.subjects.iter().all(|subject| is_of_kubernetes(binding, subject));
             found.push(self.of_risks(View::Bindings, object, &held, vec![self.because(Some(index))], system));
         }
     }
@@ -125,11 +124,8 @@ impl Assessment<'_> {
         let first = worst[0];
         let risk = risks[first.risk];
         let namespace = first.namespace.as_deref();
-        let titles: Vec<&str> = worst.iter().take(2).map(|held| risks[held.risk].title.as_str()).collect();
-        let title = match worst.len() - titles.len() {
-            0 => titles.join(", "),
-            more => format!("{}, and {more} more", titles.join(", ")),
-        };
+        let titles: Vec<&str> = worst.iter().map(|held| risks[held.risk].title.as_str()).collect();
+        let title = words::titles(&titles);
         Finding {
             id: words::id(&[
                 view.as_str(),

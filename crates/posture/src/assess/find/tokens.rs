@@ -202,7 +202,8 @@ struct LastUse {
 fn last_use(secret: &Secret, now: Timestamp, version: Option<Version>) -> LastUse {
     let Some(label) = &secret.last_used else {
         if version.is_some_and(|version| version < NOTES_USE) {
-            let said = format!("when it was last used is not known (the API server notes it from {NOTES_USE} on)");
+            let said =
+                format!("when it was last used is not known (the API server notes it from {NOTES_USE} on)");
             return LastUse { said, never: false, days: None };
         }
         let said = "it was never used, as far as the API server noted (it does from 1.28 on)".to_owned();

@@ -27,8 +27,7 @@ impl Assessment<'_> {
         let selectors: Vec<&Selector> = self.cluster.roles.iter().flat_map(|role| &role.aggregates).collect();
         for (index, role) in self.cluster.roles.iter().enumerate() {
             // What is joined into another serves through it.
-            let joined = !role.labels.is_empty()
-                && selectors.iter().any(|s| chooses(s, role));
+            let joined = !role.labels.is_empty() && selectors.iter().any(|s| chooses(s, role));
             if bound.contains(&index) || joined {
                 continue;
             }
@@ -129,8 +128,10 @@ impl Assessment<'_> {
 /// speaks of is taken as chosen.
 fn chooses(selector: &Selector, role: &Role) -> bool {
     let speaks = |key: &str| role.labels.iter().any(|(of, _)| **of == *key);
-    let by_expression = !selector.expressions.is_empty() && selector.expressions.iter().any(|(key, ..)| speaks(key));
-    let by_labels = !selector.labels.is_empty() && selector.labels.iter().all(|label| role.labels.contains(label));
+    let by_expression =
+        !selector.expressions.is_empty() && selector.expressions.iter().any(|(key, ..)| speaks(key));
+    let by_labels =
+        !selector.labels.is_empty() && selector.labels.iter().all(|label| role.labels.contains(label));
     role.cluster && (by_labels || (selector.labels.is_empty() && by_expression))
 }
 
