@@ -99,7 +99,7 @@ pub(crate) fn growing() -> Message {
 pub(crate) fn strong() -> Message {
     let mut message = theft();
     message.incident.could = [
-        "reaches the whole cluster in 3 steps: creates pods (namespace shop) → Node worker-1 → Pod argocd/app-0",
+        "reaches the whole cluster in 4 steps: creates pods (namespace shop) → Node worker-1 → ServiceAccount argocd/app",
         "lists Secrets, creates pods, and 3 more (namespace shop)",
         "reads Secrets (namespace <!channel> *web* `id`\u{202e}), through group ops & co\nRun next",
         "as of 2026-11-01, when the cluster was scanned",

@@ -11,7 +11,7 @@ mod scene;
 mod tokens;
 pub(crate) mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, panic::resume_unwind, thread};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -20,7 +20,6 @@ pub use held::{Evidence, Held};
 pub use tokens::{HeldToken, Way};
 
 use self::{
-    coverage::MOST_GRANTS,
     graph::{Graph, Patch, Ways},
     held::Holdings,
     scene::Scene,
@@ -79,7 +78,12 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
     let graph = Graph::new(&scene, &holdings);
     let ways = graph.ways(&Patch::default());
     let assessment = Assessment { cluster, holdings, scene, graph, ways, now: settings.now };
-    let mut findings = assessment.findings();
+    // Two questions to the same assessment, neither of which waits for the other.
+    let (mut findings, (paths, cuts)) = thread::scope(|scope| {
+        let ways = scope.spawn(|| (assessment.paths(), assessment.cuts()));
+        let findings = assessment.findings();
+        (findings, ways.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
     for finding in &mut findings {
         accept(finding, settings);
     }
@@ -96,8 +100,8 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
         summary: BTreeMap::new(),
         risks: about(&findings, &settings.risks),
         findings,
-        paths: assessment.paths(),
-        cuts: assessment.cuts(),
+        paths,
+        cuts,
         usage: None,
     };
     report.cluster.notices.extend(left_out);

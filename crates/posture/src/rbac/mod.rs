@@ -10,6 +10,7 @@ mod request;
 use hashbrown::HashMap;
 
 pub(crate) use aggregate::aggregate;
+pub(crate) use identity::account_of;
 pub use identity::{ANONYMOUS, AUTHENTICATED, Identity, MASTERS, UNAUTHENTICATED};
 pub use matching::{resource_matches, url_matches, verb_matches};
 pub use request::{Request, Target};

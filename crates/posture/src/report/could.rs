@@ -48,7 +48,7 @@ struct Holds {
 struct Way {
     steps: usize,
     first: String,
-    /// Whom an intruder becomes on it.
+    /// Whom an intruder becomes on it. A pod is gone through for its token, or to its node.
     becomes: Vec<String>,
 }
 
@@ -149,7 +149,8 @@ impl Could {
 impl Way {
     fn of(path: &Path) -> Self {
         let first = path.steps.first().map(|step| step.act.as_str()).unwrap_or_default();
-        let becomes = path.steps.iter().map(|step| &step.becomes).filter(|object| object.kind != "Cluster");
+        let becomes = path.steps.iter().map(|step| &step.becomes);
+        let becomes = becomes.filter(|who| ["ServiceAccount", "User", "Group", "Node"].contains(&&*who.kind));
         Self {
             steps: path.steps.len(),
             // An act that takes several is told by its first, as there is one line for all.

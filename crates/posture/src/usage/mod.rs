@@ -1,5 +1,7 @@
 //! Least privilege: what each identity used of what it has, from audit logs, and a role that holds no more.
 
+mod impersonation;
+mod implied;
 mod join;
 mod narrow;
 
@@ -14,7 +16,8 @@ pub use narrow::{GrantUse, Narrowed, narrow};
 
 use crate::rbac::{Request, Target};
 
-/// The most names that are remembered for one verb on one resource in one namespace: more than these are "any".
+/// The most names that are remembered for one verb on one resource in one namespace: of more it is only known
+/// that there were.
 const MOST_NAMES: usize = 32;
 /// The most different uses that are remembered of one identity.
 const MOST_USES: usize = 20_000;
@@ -39,8 +42,10 @@ pub(crate) enum What {
 pub(crate) struct Names {
     /// Each, up to a bound.
     pub(crate) some: BTreeSet<Box<str>>,
-    /// Whether it was used without a name, or with more than are remembered.
+    /// Whether it was used without a name.
     pub(crate) any: bool,
+    /// Whether it was used with more names than are remembered.
+    pub(crate) more: bool,
 }
 
 /// What one identity used.
@@ -52,6 +57,26 @@ pub(crate) struct Used {
     pub(crate) last: Option<Timestamp>,
     /// Whether there was more than is remembered: then nothing may be called unused.
     pub(crate) overflowed: bool,
+}
+
+impl Used {
+    /// Notes one use, without a name or with one.
+    fn add(&mut self, what: What, name: &str) {
+        if self.uses.len() >= MOST_USES && !self.uses.contains_key(&what) {
+            self.overflowed = true;
+            return;
+        }
+        let names = self.uses.entry(what).or_default();
+        if name.is_empty() {
+            names.any = true;
+        } else if !names.some.contains(name) {
+            if names.some.len() < MOST_NAMES {
+                names.some.insert(Box::from(name));
+            } else {
+                names.more = true;
+            }
+        }
+    }
 }
 
 /// What every identity used, as audit logs tell.
@@ -70,6 +95,17 @@ impl Usage {
 
     /// Takes one event. A request that was refused used nothing.
     pub fn record(&mut self, event: &Event<'_>) {
+        // Nothing is decided yet; what was decided follows in an event of its own.
+        if event.stage == "RequestReceived" {
+            return;
+        }
+        // It is told only where it was allowed, whatever became of the request.
+        if let Some(target) = &event.impersonated_user {
+            let used = self.by.entry_ref(&*event.user.username.decode()).or_default();
+            for (what, name) in impersonation::needs(event, target) {
+                used.add(what, &name);
+            }
+        }
         let refused = event
             .annotation("authorization.k8s.io/decision")
             .map_or_else(|| matches!(event.code(), Some(401 | 403)), |decision| decision.decode() != "allow");
@@ -85,7 +121,8 @@ impl Usage {
         };
         widen(&mut self.first, &mut self.last);
         let used = self.by.entry_ref(&*user.username.decode()).or_default();
-        used.requests += 1;
+        // The end of a request that takes long is told in a second event.
+        used.requests += u64::from(event.stage != "ResponseStarted");
         widen(&mut used.first, &mut used.last);
         let verb = Box::from(&*event.verb.decode());
         let (what, name) = match &event.object_ref {
@@ -105,18 +142,9 @@ impl Usage {
                 (What::Url { path: Box::from(path), verb }, "".into())
             }
         };
-        if used.uses.len() >= MOST_USES && !used.uses.contains_key(&what) {
-            used.overflowed = true;
-            return;
-        }
-        let nameless = matches!(&what, What::Resource { verb, subresource, .. } if &**verb == "create" && subresource.is_empty());
-        let names = used.uses.entry(what).or_default();
         // The name of what is made stands in the event and not in what is authorized.
-        if name.is_empty() || nameless || names.some.len() >= MOST_NAMES {
-            names.any = true;
-        } else {
-            names.some.insert(Box::from(&*name));
-        }
+        let nameless = matches!(&what, What::Resource { verb, subresource, .. } if &**verb == "create" && subresource.is_empty());
+        used.add(what, if nameless { "" } else { &name });
     }
 
     /// The names of the identities that did anything.
@@ -135,6 +163,13 @@ impl Usage {
 }
 
 impl What {
+    /// Whether objects of this kind keep their names.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Resource { resource, .. }
+            if matches!(&**resource, "secrets" | "configmaps" | "serviceaccounts" | "leases"
+                | "users" | "groups" | "uids" | "userextras"))
+    }
+
     /// The request, about one name or none.
     pub(crate) fn request<'r>(&'r self, name: &'r str) -> Request<'r> {
         match self {

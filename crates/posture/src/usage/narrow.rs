@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Names, Usage, Used, What};
+use super::{Usage, Used, What, implied};
 use crate::{
     assess::words,
-    model::Subject,
-    rbac::{Allowed, Identity, Rbac},
+    model::{Rule, Str, Subject},
+    rbac::{Allowed, Identity, Rbac, Request},
     report::Object,
 };
 
@@ -74,29 +74,40 @@ pub fn narrow(rbac: &Rbac<'_>, usage: &Usage, subject: &Subject) -> Option<Narro
             needed.insert((binding, rule), false);
         }
     }
+    let mut own = Own { rbac, needed };
     let mut enough = Enough::default();
     for (what, names) in &used.uses {
-        let each: Vec<&str> = names.some.iter().map(|name| &**name).chain(names.any.then_some("")).collect();
-        let mut own = false;
+        let each = names.some.iter().map(|name| &**name).chain(names.any.then_some(""));
+        let mut kept: BTreeSet<&str> = BTreeSet::new();
         for name in each {
-            let request = what.request(name);
-            let why = rbac.why(&who, &request);
-            if why.iter().any(|allowed| !is_own(allowed)) {
-                continue;
+            let why = rbac.why(&who, &what.request(name));
+            if !why.is_empty() && why.iter().all(is_own) {
+                own.need(&what.request(name));
+                kept.insert(name);
             }
-            for (&(binding, rule), is_needed) in &mut needed {
-                let of = &cluster.bindings[binding];
-                let here = of.cluster || *of.meta.namespace == *request.namespace();
-                let grants = |role: usize| request.is_allowed_by(&cluster.roles[role].rules[rule]);
-                *is_needed |= here && rbac.role_of(binding).is_some_and(grants);
+        }
+        let of_more = if names.more { own.need_any_name(what) } else { Vec::new() };
+        if kept.is_empty() && of_more.is_empty() {
+            continue;
+        }
+        for implied in implied::by(what) {
+            for names in own.need_any_name(&implied) {
+                enough.add(&implied, names.iter().map(ToString::to_string).collect());
             }
-            own |= !why.is_empty();
         }
-        if own {
-            enough.add(what, names);
+        // Names of what comes and goes, such as pods, would stop the workload tomorrow. Those of Secrets and
+        // configuration stay, and so do those that the rule names itself: no more is handed out than there was.
+        let every = own.has_every_name(what);
+        if every && (!what.is_lasting() || names.more || kept.contains("")) {
+            enough.add(what, Vec::new());
+            continue;
         }
+        kept.remove("");
+        let given = of_more.into_iter().flatten().map(|name| &**name);
+        let names: BTreeSet<&str> = kept.into_iter().chain(given).collect();
+        enough.add(what, names.into_iter().map(ToOwned::to_owned).collect());
     }
-    let grants = needed.into_iter().filter_map(|((binding, rule), used)| {
+    let grants = own.needed.into_iter().filter_map(|((binding, rule), used)| {
         let role = &cluster.roles[rbac.role_of(binding)?];
         let binding = cluster.bindings[binding].to_string();
         Some(GrantUse { binding, role: role.to_string(), rule: words::rule(&role.rules[rule]), used })
@@ -110,6 +121,52 @@ pub fn narrow(rbac: &Rbac<'_>, usage: &Usage, subject: &Subject) -> Option<Narro
         manifest: enough.manifest(subject),
         incomplete: used.overflowed,
     })
+}
+
+/// The rules that a subject has by bindings of its own.
+struct Own<'o, 'c> {
+    rbac: &'o Rbac<'c>,
+    /// By binding and rule, whether a request needed it.
+    needed: BTreeMap<(usize, usize), bool>,
+}
+
+impl<'c> Own<'_, 'c> {
+    /// The rules that allow a request, or would for some name where `any_name`.
+    fn allowing(&self, request: &Request<'_>, any_name: bool) -> Vec<((usize, usize), &'c Rule)> {
+        let cluster = self.rbac.cluster();
+        let allows = |rule: &Rule| {
+            let name = rule.names.first().filter(|_| any_name);
+            name.map_or(*request, |name| request.named(name)).is_allowed_by(rule)
+        };
+        let rules = self.needed.keys().filter_map(|&(binding, rule)| {
+            let of = &cluster.bindings[binding];
+            let here = of.cluster || *of.meta.namespace == *request.namespace();
+            let role = self.rbac.role_of(binding).filter(|_| here)?;
+            Some(((binding, rule), &cluster.roles[role].rules[rule]))
+        });
+        rules.filter(|(_, rule)| allows(rule)).collect()
+    }
+
+    /// Notes that a request needed the rules that allow it.
+    fn need(&mut self, request: &Request<'_>) {
+        for (at, _) in self.allowing(request, false) {
+            self.needed.insert(at, true);
+        }
+    }
+
+    /// Notes that something needed the rules that allow it, whatever its name was; answers the names of each.
+    fn need_any_name(&mut self, what: &What) -> Vec<&'c [Str]> {
+        let rules = self.allowing(&what.request(""), true);
+        for (at, _) in &rules {
+            self.needed.insert(*at, true);
+        }
+        rules.into_iter().map(|(_, rule)| rule.names.as_slice()).collect()
+    }
+
+    /// Whether it is allowed for every name.
+    fn has_every_name(&self, what: &What) -> bool {
+        self.allowing(&what.request(""), false).iter().any(|(_, rule)| rule.names.is_empty())
+    }
 }
 
 /// Whether it is allowed by something of the subject's own, and not by what everybody has.
@@ -131,7 +188,7 @@ struct Enough {
 }
 
 impl Enough {
-    fn add(&mut self, what: &What, names: &Names) {
+    fn add(&mut self, what: &What, names: Vec<String>) {
         match what {
             What::Url { path, verb } => {
                 _ = self.urls.entry(path.to_string()).or_default().insert(verb.to_string());
@@ -142,14 +199,6 @@ impl Enough {
                 } else {
                     format!("{resource}/{subresource}")
                 };
-                // Names of what comes and goes, such as pods, would stop the workload tomorrow. Those of Secrets and
-                // configuration stay.
-                let lasting = matches!(&**resource, "secrets" | "configmaps" | "serviceaccounts" | "leases");
-                let names = if names.any || !lasting {
-                    Vec::new()
-                } else {
-                    names.some.iter().map(ToString::to_string).collect()
-                };
                 let here = self.resources.entry(namespace.to_string()).or_default();
                 here.entry((group.to_string(), full, names)).or_default().insert(verb.to_string());
             }
@@ -158,19 +207,19 @@ impl Enough {
 
     fn manifest(&self, subject: &Subject) -> String {
         let mut text = String::new();
-        let name: String =
-            subject
-                .name()
-                .chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() || c == '-' || c == '.' {
-                        c.to_ascii_lowercase()
-                    } else {
-                        '-'
-                    }
-                })
-                .collect();
-        let name = format!("{}-least", name.trim_matches(['-', '.']));
+        let name: String = subject
+            .name()
+            .chars()
+            .map(|c| {
+                // All else may stand in the name of a role.
+                if matches!(c, '/' | '%') { '-' } else { c }
+            })
+            .collect();
+        // Accounts of two namespaces may have one name, and their roles must not.
+        let name = match subject {
+            Subject::Account { namespace, .. } => format!("{namespace}:{name}:least"),
+            _ => format!("{name}:least"),
+        };
         let mut namespaces: BTreeSet<&str> = self.resources.keys().map(String::as_str).collect();
         if !self.urls.is_empty() {
             namespaces.insert("");

@@ -277,3 +277,46 @@ fn input_that_is_no_log_is_counted_and_shown() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("broken.log.zst"), "{}", ran.err);
 }
+
+#[test]
+fn incidents_say_what_the_identity_could_do_by_the_report_of_a_scan() {
+    let (folder, _) = folder();
+    let report = folder.path().join("posture.json");
+    let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("../posture/tests/fixtures/cluster.yaml.gz");
+    let scan = ran(sundew().args(["scan", "--from"]).arg(dump).arg("--save").arg(&report));
+    assert_eq!(scan.code, 0, "{}", scan.err);
+    let mut saved: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    saved["time"] = "2026-11-20T20:00:00Z".into();
+    fs::write(&report, saved.to_string()).unwrap();
+    let with = ["--incidents", "--posture", report.to_str().unwrap()];
+    let ran = theft(&[&with[..], &["-o", "json"]].concat());
+    let could = |user: &str| {
+        let incidents = json_lines(&ran);
+        let of = incidents.iter().find(|incident| incident["actor"]["user"] == user);
+        of.unwrap()["could"].as_array().unwrap().clone()
+    };
+    let ingress = could("system:serviceaccount:ingress-nginx:ingress-nginx");
+    let way = "reaches the whole cluster in 2 steps: lists Secrets (cluster) → ServiceAccount argocd/argocd-application-controller";
+    assert_eq!(ingress[0], way, "{ingress:?}");
+    assert_eq!(could("kubernetes-admin"), ["does everything (cluster), through group system:masters"]);
+    assert_eq!(
+        could("system:serviceaccount:honeypot:backup-sa"),
+        [""; 0],
+        "the dump has no Secrets that name it"
+    );
+    let shown = theft(&with).out;
+    assert!(shown.contains(&format!("  What this identity could do\n    - {way}\n")), "{shown}");
+}
+
+#[test]
+fn a_report_is_of_use_to_incidents_alone_and_must_be_one() {
+    let (_folder, inventory) = folder();
+    let inventory = inventory.to_str().unwrap();
+    let ran = theft(&["--posture", inventory]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("--incidents"), "{}", ran.err);
+    let ran = theft(&["--incidents", "--posture", inventory]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("inventory.yaml is no posture report"), "{}", ran.err);
+    assert!(ran.err.contains("`sundew scan --save FILE` writes one"), "{}", ran.err);
+}

@@ -72,6 +72,26 @@ sinks: [{type: file, name: alerts, path: alerts.json}, {type: terminal, name: he
 }
 
 #[test]
+fn a_check_reads_the_report_of_a_scan_that_the_configuration_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let text = "{version: 1, posture: scan.json, sources: [{type: file, name: audit, path: audit.log, cluster: eu}]}";
+    fs::write(path("sundew.yaml"), text).unwrap();
+    let check = || ran(sundew().args(["check", "-c"]).arg(path("sundew.yaml")));
+    let missing = check();
+    assert_eq!(missing.code, 2);
+    assert!(missing.err.contains("cannot read the posture report") && missing.err.contains("scan.json"));
+    let cluster = r#"{"version": null, "counts": {}, "unread": [], "notices": []}"#;
+    let report = format!(
+        r#"{{"format": 1, "time": "2026-11-21T08:00:00Z", "cluster": {cluster}, "summary": {{}}, "findings": [], "paths": [], "cuts": []}}"#
+    );
+    fs::write(path("scan.json"), report).unwrap();
+    let whole = check();
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    assert!(whole.out.contains("scan.json: scan of 2026-11-21 08:00 UTC, cluster eu"), "{}", whole.out);
+}
+
+#[test]
 fn every_schema_is_one_and_takes_what_the_program_takes() {
     for of in [
         "inventory",

@@ -219,3 +219,67 @@ fn its_files_are_private_whatever_the_umask() {
     assert!(private >= 3);
     assert_eq!(watch.stop().code, 0);
 }
+
+/// A report of a scan in which `apps/bait` has this right in the whole cluster.
+fn report(title: &str) -> String {
+    let now = jiff::Timestamp::now();
+    let object = r#"{"kind": "ServiceAccount", "namespace": "apps", "name": "bait"}"#;
+    let about = format!(r#"{{"title": "{title}", "gives": "", "fix": ""}}"#);
+    format!(
+        r#"{{"format": 1, "time": "{now}", "summary": {{}}, "paths": [], "cuts": [], "risks": {{"right": {about}}},
+        "cluster": {{"version": null, "counts": {{}}, "unread": [], "notices": []}}, "findings": [{{"id": "00",
+        "view": "subjects", "rule": "right", "risks": [{{"id": "right", "severity": "high"}}], "severity": "high",
+        "object": {object}, "title": "", "scope": "cluster", "gives": "", "because": [], "fix": ""}}]}}"#
+    )
+}
+
+/// Waits for an alert that says this, and nothing else, of what the identity could do.
+fn alert_saying(folder: &TempDir, could: &str) {
+    let says = |alert: &Value| alert["incident"]["could"] == serde_json::json!([could]);
+    eventually(could, || alerts(&folder.path().join("alerts.json")).into_iter().find(says));
+}
+
+#[test]
+fn a_new_report_of_a_scan_is_taken_while_it_runs_and_a_broken_one_is_not() {
+    let folder = folder();
+    write(&folder, "inventory.yaml", &inventory_of("bait"));
+    write(&folder, "sundew.yaml", &format!("{CONFIG}posture: posture.json\n"));
+    write(&folder, "posture.json", &report("lists Secrets"));
+    let log = folder.path().join("audit.log");
+    let watch = Watch::start(folder.path());
+    append(&log, used("bait"));
+    alert_saying(&folder, "lists Secrets (cluster)");
+    write(&folder, "posture.json", &report("creates pods"));
+    watch.wait_for("took the changed configuration");
+    append(&log, used("bait"));
+    alert_saying(&folder, "creates pods (cluster)");
+    write(&folder, "posture.json", "{\"format\": 7}");
+    watch.wait_for("is of format 7");
+    assert!(
+        watch.log().contains("what identities could do is told from the report before"),
+        "{}",
+        watch.log()
+    );
+    fs::remove_file(folder.path().join("alerts.json")).unwrap();
+    append(&log, used("bait"));
+    alert_saying(&folder, "creates pods (cluster)");
+    assert_eq!(watch.stop().code, 0);
+}
+
+#[test]
+fn a_report_given_as_an_argument_takes_the_place_of_the_configuration_s() {
+    let folder = folder();
+    write(&folder, "inventory.yaml", &inventory_of("bait"));
+    let config = folder.path().join("sundew.yaml");
+    write(&folder, "sundew.yaml", &format!("{CONFIG}posture: no-such.json\n"));
+    let ran = ran(sundew().args(["watch", "-c"]).arg(&config));
+    assert_eq!(ran.code, 2);
+    let missing = folder.path().join("no-such.json").display().to_string();
+    assert!(ran.err.contains(&format!("cannot read the posture report {missing}")), "{}", ran.err);
+    write(&folder, "posture.json", &report("lists Secrets"));
+    let given = folder.path().join("posture.json");
+    let watch = Watch::start_as(sundew().args(["watch", "-c"]).arg(&config).arg("--posture").arg(given));
+    append(&folder.path().join("audit.log"), used("bait"));
+    alert_saying(&folder, "lists Secrets (cluster)");
+    assert_eq!(watch.stop().code, 0);
+}

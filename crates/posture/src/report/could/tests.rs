@@ -86,6 +86,7 @@ fn the_way_to_the_whole_cluster_comes_first_with_those_whom_an_intruder_becomes(
     let way = [
         ("creates pods (namespace shop); makes the pod privileged", "Node worker-1"),
         ("enters the pod from its node", "Pod argocd/app-0"),
+        ("uses the token of ServiceAccount argocd/app, mounted by default", "ServiceAccount argocd/app"),
         ("does everything (cluster)", "Cluster cluster-admin"),
     ];
     let could = could(
@@ -93,7 +94,7 @@ fn the_way_to_the_whole_cluster_comes_first_with_those_whom_an_intruder_becomes(
         vec![path("ServiceAccount shop/orders", &way), path("Deployment shop/orders", &way[2..])],
     );
     let said = [
-        "reaches the whole cluster in 3 steps: creates pods (namespace shop) → Node worker-1 → Pod argocd/app-0",
+        "reaches the whole cluster in 4 steps: creates pods (namespace shop) → Node worker-1 → ServiceAccount argocd/app",
         "creates pods (namespace shop)",
     ];
     assert_eq!(could.of(ORDERS, &[]), said);
