@@ -32,6 +32,15 @@ fn main() -> io::Result<()> {
     for (number, text) in CONFIGS.iter().enumerate() {
         write(here, "config", number, text.as_bytes())?;
     }
+    for (number, name) in ["cluster.yaml", "decoys.yaml"].iter().enumerate() {
+        let text = fs::read_to_string(here.join("../recordings").join(name))?;
+        write(here, "objects", number, text.as_bytes())?;
+        // Its objects one by one, so that what is changed leaves the rest whole.
+        for (of, object) in text.split("\n- ").skip(1).enumerate() {
+            let list = format!("items:\n- {object}\n");
+            write(here, "objects", 100 * (number + 1) + of, list.as_bytes())?;
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 //! Grants are held against the parsed files by a matcher of this test's own, so that it stays true whatever the
 //! evaluation does.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 #[path = "risks/table.rs"]
 mod table;
 

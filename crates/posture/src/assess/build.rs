@@ -1,68 +1,25 @@
 //! The edges of the graph: from what everybody holds, what runs and where, to whom one becomes by it.
 
-use hashbrown::{HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use hashbrown::HashMap;
 
 use super::{
     coverage::Extent,
     cuts::Without,
     graph::{By, Edge, Layout, Power, Vertex, Why},
-    held::{Evidence, Held, Holdings, is_total},
+    held::{Held, Holdings},
+    named::{Index, part_of},
     scene::Scene,
 };
 use crate::{
-    model::{PodSecurity, Str, Subject, WorkloadKind},
-    rbac::{Identity, MASTERS},
-    risk::{Becomes, Grant, Risk},
+    model::{PodSecurity, Subject},
+    rbac::Identity,
+    risk::{Becomes, Risk},
 };
-
-/// What rights that are limited to names can name, by name alone; in each list the numbers of those of that name.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    accounts: HashMap<Str, Vec<usize>>,
-    secrets: HashMap<Str, Vec<usize>>,
-    pods: HashMap<Str, Vec<usize>>,
-    /// What runs on each node.
-    on: HashMap<Str, Vec<usize>>,
-    makers: HashMap<Str, Vec<usize>>,
-    bindings: HashMap<Str, Vec<usize>>,
-}
-
-impl Index {
-    pub(super) fn new(scene: &Scene<'_>) -> Self {
-        let mut index = Self::default();
-        let add = |to: &mut HashMap<Str, Vec<usize>>, name: &Str, number| {
-            to.entry_ref(name).or_default().push(number)
-        };
-        for (number, holder) in scene.holders.iter().enumerate() {
-            if let Subject::Account { name, .. } = &*holder.subject {
-                add(&mut index.accounts, name, number);
-            }
-        }
-        for (number, secret) in scene.cluster.secrets.iter().enumerate() {
-            add(&mut index.secrets, &secret.meta.name, number);
-        }
-        for (number, running) in scene.running.iter().enumerate() {
-            if running.workload.kind == WorkloadKind::Pod {
-                add(&mut index.pods, &running.workload.meta.name, number);
-            }
-            if let Some(node) = &running.workload.spec.node {
-                add(&mut index.on, node, number);
-            }
-        }
-        let makers = scene.cluster.workloads.iter().enumerate().filter(|(_, w)| w.kind != WorkloadKind::Pod);
-        for (number, maker) in makers {
-            add(&mut index.makers, &maker.meta.name, number);
-        }
-        for (number, binding) in scene.cluster.bindings.iter().enumerate() {
-            add(&mut index.bindings, &binding.meta.name, number);
-        }
-        index
-    }
-}
-
-fn named<'i>(of: &'i HashMap<Str, Vec<usize>>, names: &'i HashSet<Str>) -> impl Iterator<Item = usize> + 'i {
-    names.iter().flat_map(|name| of.get(name).into_iter().flatten().copied())
-}
 
 pub(super) struct Builder<'b, 'c> {
     pub(super) scene: &'b Scene<'c>,
@@ -71,12 +28,14 @@ pub(super) struct Builder<'b, 'c> {
     pub(super) layout: Layout,
     pub(super) index: &'b Index,
     pub(super) edges: Vec<Edge>,
+    /// Of groups, as far as they were asked for.
+    pub(super) parts: HashMap<usize, Rc<Parts>>,
 }
 
 /// Namespaces by number: some, or all.
 enum Places {
     All,
-    Some(HashSet<usize>),
+    Some(BTreeSet<usize>),
 }
 
 impl<'b> Builder<'b, '_> {
@@ -84,7 +43,7 @@ impl<'b> Builder<'b, '_> {
         self.without.held.get(&index).unwrap_or(&self.scene.holders[index].held)
     }
 
-    fn risk(&self, held: &Held) -> &'b Risk {
+    pub(super) fn risk(&self, held: &Held) -> &'b Risk {
         self.holdings.terms.risks()[held.risk]
     }
 
@@ -160,7 +119,7 @@ impl<'b> Builder<'b, '_> {
     }
 
     /// The account whose token a Secret holds, where it works.
-    fn token_of(&self, secret: usize) -> Option<Vertex> {
+    pub(super) fn token_of(&self, secret: usize) -> Option<Vertex> {
         let secret = &self.scene.cluster.secrets[secret];
         let works = secret.is_token() && secret.invalid_since.is_none();
         let account = secret.account.as_ref().filter(|_| works)?;
@@ -254,7 +213,7 @@ impl<'b> Builder<'b, '_> {
     }
 
     /// Where a risk leads that is held for all objects.
-    fn all(&self, becomes: &Becomes, namespace: Option<usize>) -> Vec<Vertex> {
+    pub(super) fn all(&self, becomes: &Becomes, namespace: Option<usize>) -> Vec<Vertex> {
         let power = match becomes {
             // Groups are the cluster's: that they may be put on is granted there, if anywhere.
             Becomes::Groups => return vec![Vertex::Cluster],
@@ -277,186 +236,52 @@ impl<'b> Builder<'b, '_> {
         vec![Vertex::Power(power, namespace)]
     }
 
-    /// Where a risk leads that is held for objects of given names: to those objects, and no others.
-    fn some(&self, index: usize, held: &Held, becomes: &Becomes, namespace: Option<usize>) -> Vec<Vertex> {
-        let scene = self.scene;
-        let risk = self.risk(held);
-        let evidence = self.evidence(index, held);
-        let limit = |matters: &dyn Fn(&str) -> bool| self.limit(risk, &evidence, matters);
-        let here = |of: &str| namespace.is_none_or(|at| scene.namespace(of) == Some(at));
-        let accounts = |names: &HashSet<Str>| -> Vec<Vertex> {
-            let accounts = named(&self.index.accounts, names);
-            accounts.filter(|a| here(scene.holders[*a].subject.namespace())).map(Vertex::Holder).collect()
-        };
-        let running = |numbers: &mut dyn Iterator<Item = usize>| -> Vec<Vertex> {
-            numbers
-                .filter(|n| here(&scene.running[*n].workload.meta.namespace))
-                .map(Vertex::Running)
-                .collect()
-        };
-        let holders = |names: HashSet<Str>, make: fn(Str) -> Subject| -> Vec<Vertex> {
-            names.into_iter().filter_map(|name| scene.holder(&make(name))).map(Vertex::Holder).collect()
-        };
-        let whole = || self.all(becomes, namespace);
-        match becomes {
-            Becomes::SecretTokens => limit(&|r| r == "secrets").map_or_else(whole, |names| {
-                let secrets = named(&self.index.secrets, &names);
-                let secrets = secrets.filter(|s| here(&scene.cluster.secrets[*s].meta.namespace));
-                secrets.filter_map(|secret| self.token_of(secret)).collect()
-            }),
-            Becomes::Accounts => {
-                limit(&|r| part_of(r, "serviceaccounts")).map_or_else(whole, |names| accounts(&names))
-            }
-            Becomes::Users => {
-                limit(&|r| r == "users").map_or_else(whole, |names| holders(names, Subject::User))
-            }
-            Becomes::Groups => limit(&|r| r == "groups").map_or_else(whole, |names| {
-                if names.contains(MASTERS) {
-                    return vec![Vertex::Cluster];
-                }
-                holders(names, Subject::Group)
-            }),
-            Becomes::Pods => {
-                let of_nodes = limit(&|r| part_of(r, "nodes"));
-                let of_pods = limit(&|r| part_of(r, "pods"));
-                let of_accounts = limit(&|r| part_of(r, "serviceaccounts"));
-                match (of_nodes, of_pods, of_accounts) {
-                    (Some(names), ..) => running(&mut named(&self.index.on, &names)),
-                    (_, Some(names), _) => running(&mut named(&self.index.pods, &names)),
-                    (.., Some(names)) => accounts(&names),
-                    (None, None, None) => whole(),
-                }
-            }
-            // Changing one workload is running a pod as any account there.
-            Becomes::NewPods => limit(&|_| true).map_or_else(whole, |names| {
-                let places = self.places_of_workloads(risk, &names, namespace);
-                places.into_iter().map(|at| Vertex::Power(Power::NewPods, at)).collect()
-            }),
-            Becomes::Admin => self.some_admin(index, risk, &evidence, namespace),
-            // Whoever changes one of these has what the whole is worth.
-            Becomes::Controllers(_) | Becomes::Nodes | Becomes::UnguardedPods => whole(),
-        }
-    }
-
-    /// Binding a given role, writing the subjects of a given binding, or changing a given role.
-    fn some_admin(
-        &self,
-        index: usize,
-        risk: &Risk,
-        evidence: &[Evidence],
-        namespace: Option<usize>,
-    ) -> Vec<Vertex> {
-        let cluster = self.scene.cluster;
-        let asks =
-            |wanted: &str| risk.grants.iter().any(|grant| grant.verbs.iter().any(|verb| verb == wanted));
-        let at = |namespace: Option<usize>| {
-            namespace.map_or(Vertex::Cluster, |at| Vertex::Power(Power::Admin, Some(at)))
-        };
-        // All verbs on all resources, but of given names: what that is worth the other risks say.
-        if is_total(risk) {
-            return Vec::new();
-        }
-        if asks("bind") {
-            if let Some(names) = self.limit(risk, evidence, &|r| !r.ends_with("bindings")) {
-                let mut roles =
-                    cluster.roles.iter().enumerate().filter(|(_, r)| names.contains(&r.meta.name));
-                if !roles.any(|(role, _)| self.is_whole(role)) {
-                    return Vec::new();
-                }
-            }
-            let Some(names) = self.limit(risk, evidence, &|r| r.ends_with("bindings")) else {
-                return vec![at(namespace)];
-            };
-            // A binding keeps its role for ever: it is worth what that is.
-            let here = named(&self.index.bindings, &names).filter(|binding| {
-                let of = &cluster.bindings[*binding];
-                let place = self.scene.namespace(&of.meta.namespace);
-                let is_kind = risk.grants.iter().any(|g| g.resources.iter().any(|r| is_kind(r, of.kind())));
-                is_kind
-                    && (namespace.is_none() || place == namespace)
-                    && self.holdings.rbac.role_of(*binding).is_some_and(|role| self.is_whole(role))
-            });
-            return here.map(|b| at(self.scene.namespace(&cluster.bindings[b].meta.namespace))).collect();
-        }
-        if asks("escalate") {
-            let Some(names) = self.limit(risk, evidence, &|_| true) else { return vec![at(namespace)] };
-            // Only who is bound to the role gets what is written into it.
-            let subject = &self.scene.holders[index].subject;
-            let name = namespace.map(|at| &*self.scene.namespaces[at]);
-            let mut bound = self.holdings.bindings_for(subject, name).into_iter();
-            let is_bound = bound.any(|b| {
-                !self.without.removed.contains(&b) && names.contains(&cluster.bindings[b].role.name)
-            });
-            return if is_bound { vec![at(namespace)] } else { Vec::new() };
-        }
-        vec![at(namespace)]
-    }
-
-    /// Whether a role gives everything, or as `admin` does nearly so.
-    fn is_whole(&self, role: usize) -> bool {
-        let of = &self.scene.cluster.roles[role];
-        let of_kubernetes = of.built_in && matches!(&*of.meta.name, "cluster-admin" | "admin");
-        of_kubernetes
-            || self
-                .holdings
-                .of_role(role)
-                .iter()
-                .any(|held| held.extent == Extent::All && is_total(self.risk(held)))
-    }
-
-    /// The namespaces where workloads of given names are; none for all. Of types that are not read it is taken that
-    /// they are wherever they may be.
-    fn places_of_workloads(
-        &self,
-        risk: &Risk,
-        names: &HashSet<Str>,
-        namespace: Option<usize>,
-    ) -> Vec<Option<usize>> {
-        let resources: Vec<&str> =
-            risk.grants.iter().flat_map(|g| &g.resources).map(String::as_str).collect();
-        let is_read = |resource: &&str| {
-            KINDS.iter().any(|kind| is_kind(resource, kind.as_str())) && !self.scene.cluster.lacks(resource)
-        };
-        if !resources.iter().all(is_read) {
-            return vec![namespace];
-        }
-        let mut found: Vec<Option<usize>> = named(&self.index.makers, names)
-            .map(|maker| &self.scene.cluster.workloads[maker])
-            .filter(|maker| resources.iter().any(|r| is_kind(r, maker.kind.as_str())))
-            .filter_map(|maker| self.scene.namespace(&maker.meta.namespace))
-            .filter(|at| namespace.is_none_or(|of| of == *at))
-            .map(Some)
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
     /// Takes the guard away where the same subject may also make pods, be it as one of a group.
     fn unguarded(&mut self, index: usize) {
-        if self.held(index).is_empty() {
+        let own = self.parts(index);
+        if own.guards.is_empty() && own.pods.is_empty() {
             return;
         }
-        let mut with = vec![index];
-        with.extend(self.groups(index));
-        let held = |holder: &usize| {
-            (0..self.held(*holder).len()).map(|number| (*holder, number)).collect::<Vec<By>>()
-        };
-        let all: Vec<By> = with.iter().flat_map(held).collect();
-        let guards: Vec<(By, Places)> =
-            all.iter().filter_map(|by| Some((*by, self.unguards(*by)?))).collect();
-        if guards.is_empty() {
-            return;
-        }
-        let pods: Vec<(By, Places)> =
-            all.iter().filter_map(|by| Some((*by, self.makes_pods(*by)?))).collect();
-        let both = guards.iter().flat_map(|guard| pods.iter().map(move |pods| (guard, pods)));
+        let mut found = own.meeting(&own);
         // Where both are a group's, it is the group's way.
-        let mut both = both.filter(|((a, _), (b, _))| a.0 == index || b.0 == index);
-        if let Some(((guard, _), (pods, _))) = both.find(|((_, at), (_, of))| at.meets(of)) {
-            let why = Why::Unguards(*guard, *pods);
-            self.edge(Vertex::Holder(index), Vertex::Power(Power::Nodes, None), why);
+        for group in self.groups(index) {
+            let parts = self.parts_of_group(group);
+            found = found.or_else(|| own.meeting(&parts)).or_else(|| parts.meeting(&own));
         }
+        if let Some((guard, pods)) = found {
+            let nodes = Vertex::Power(Power::Nodes, None);
+            self.edge(Vertex::Holder(index), nodes, Why::Unguards(guard, pods));
+        }
+    }
+
+    /// Most subjects are in the same groups.
+    fn parts_of_group(&mut self, group: usize) -> Rc<Parts> {
+        if let Some(known) = self.parts.get(&group) {
+            return Rc::clone(known);
+        }
+        let parts = Rc::new(self.parts(group));
+        self.parts.insert(group, Rc::clone(&parts));
+        parts
+    }
+
+    fn parts(&self, holder: usize) -> Parts {
+        let mut parts = Parts::default();
+        for number in 0..self.held(holder).len() {
+            let by = (holder, number);
+            if let Some(places) = self.unguards(by) {
+                parts.guards.push((by, places));
+            }
+            match self.makes_pods(by) {
+                Some(Places::All) => parts.pods.everywhere = parts.pods.everywhere.or(Some(by)),
+                Some(Places::Some(some)) => {
+                    for at in some {
+                        parts.pods.at.entry(at).or_insert(by);
+                    }
+                }
+                None => {}
+            }
+        }
+        parts
     }
 
     fn by(&self, (holder, number): By) -> &'b Held {
@@ -498,72 +323,46 @@ impl<'b> Builder<'b, '_> {
             _ => None,
         }
     }
-
-    /// The rules behind what is held, without those of bindings that are thought away.
-    fn evidence(&self, index: usize, held: &Held) -> Vec<Evidence> {
-        let mut evidence = self.holdings.why(&self.scene.holders[index].subject, held);
-        evidence.retain(|e| e.binding.is_none_or(|binding| !self.without.removed.contains(&binding)));
-        evidence
-    }
-
-    /// The names that a risk is limited to in its grants on the resources that matter; nothing where it is not. Grants
-    /// that are for all names limit nothing, nor do those whose names the risk gives itself.
-    fn limit(
-        &self,
-        risk: &Risk,
-        evidence: &[Evidence],
-        matters: &dyn Fn(&str) -> bool,
-    ) -> Option<HashSet<Str>> {
-        let roles = &self.scene.cluster.roles;
-        let counts = |grant: &Grant| grant.names.is_empty() && grant.resources.iter().any(|r| matters(r));
-        let mut limit: Option<HashSet<Str>> = None;
-        for (number, _) in risk.grants.iter().enumerate().filter(|(_, grant)| counts(grant)) {
-            let rules = evidence.iter().filter(|e| e.grant == number).map(|e| &roles[e.role].rules[e.rule]);
-            let rules: Vec<_> = rules.collect();
-            if rules.iter().any(|rule| rule.names.is_empty()) {
-                continue;
-            }
-            let names: HashSet<Str> = rules.iter().flat_map(|rule| &rule.names).cloned().collect();
-            limit = Some(match limit {
-                None => names,
-                Some(limit) => limit.intersection(&names).cloned().collect(),
-            });
-        }
-        limit
-    }
 }
 
 impl Places {
     fn of(namespace: Option<usize>) -> Self {
-        namespace.map_or(Self::All, |at| Self::Some(HashSet::from([at])))
+        namespace.map_or(Self::All, |at| Self::Some(BTreeSet::from([at])))
+    }
+}
+
+/// What takes Pod Security away and what makes pods, among all that a subject holds.
+#[derive(Default)]
+pub(super) struct Parts {
+    guards: Vec<(By, Places)>,
+    pods: Pods,
+}
+
+#[derive(Default)]
+struct Pods {
+    everywhere: Option<By>,
+    at: BTreeMap<usize, By>,
+}
+
+impl Pods {
+    fn is_empty(&self) -> bool {
+        self.everywhere.is_none() && self.at.is_empty()
     }
 
-    fn meets(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::All, Self::All) => true,
-            (Self::All, Self::Some(some)) | (Self::Some(some), Self::All) => !some.is_empty(),
-            (Self::Some(a), Self::Some(b)) => !a.is_disjoint(b),
+    fn meeting(&self, places: &Places) -> Option<By> {
+        match places {
+            Places::All => self.everywhere.or_else(|| self.at.values().next().copied()),
+            Places::Some(some) if some.is_empty() => None,
+            Places::Some(some) => {
+                self.everywhere.or_else(|| some.iter().find_map(|at| self.at.get(at).copied()))
+            }
         }
     }
 }
 
-/// Kinds of workloads that are read.
-const KINDS: [WorkloadKind; 7] = [
-    WorkloadKind::Deployment,
-    WorkloadKind::DaemonSet,
-    WorkloadKind::StatefulSet,
-    WorkloadKind::ReplicaSet,
-    WorkloadKind::ReplicationController,
-    WorkloadKind::Job,
-    WorkloadKind::CronJob,
-];
-
-/// Whether a resource is that of a kind: its name in small letters with an s.
-fn is_kind(resource: &str, kind: &str) -> bool {
-    resource.strip_suffix('s').is_some_and(|of| of.eq_ignore_ascii_case(kind))
-}
-
-/// Whether a resource is another, or a subresource of it.
-fn part_of(resource: &str, of: &str) -> bool {
-    resource.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+impl Parts {
+    /// What takes the guard away where `other` makes pods.
+    fn meeting(&self, other: &Self) -> Option<(By, By)> {
+        self.guards.iter().find_map(|(guard, places)| Some((*guard, other.pods.meeting(places)?)))
+    }
 }

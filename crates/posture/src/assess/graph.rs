@@ -9,12 +9,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::{
-    build::{Builder, Index},
-    cuts::Without,
-    held::Holdings,
-    scene::Scene,
-};
+use super::{build::Builder, cuts::Without, held::Holdings, named::Index, scene::Scene};
 use crate::{
     model::Subject,
     rbac::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
@@ -109,7 +104,7 @@ pub(super) struct Edge {
     from: u32,
     to: u32,
     why: Why,
-    /// 0 to a power, 1 to where an intruder can stand.
+    /// 0 to a power and to a group that one is in, 1 to where an intruder can stand.
     cost: u8,
 }
 
@@ -145,7 +140,7 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn edge(self, from: Vertex, to: Vertex, why: Why) -> Edge {
-        let cost = u8::from(!matches!(to, Vertex::Power(..)));
+        let cost = u8::from(!matches!((to, why), (Vertex::Power(..), _) | (_, Why::Member)));
         Edge { from: self.number(from), to: self.number(to), why, cost }
     }
 
@@ -209,8 +204,15 @@ impl Graph {
         };
         let index = Index::new(scene);
         let nobody = Without::default();
-        let mut builder =
-            Builder { scene, holdings, without: &nobody, layout, index: &index, edges: Vec::new() };
+        let mut builder = Builder {
+            scene,
+            holdings,
+            without: &nobody,
+            layout,
+            index: &index,
+            edges: Vec::new(),
+            parts: HashMap::new(),
+        };
         builder.build();
         let edges = builder.edges;
         let mut first = vec![0u32; layout.count() + 1];
@@ -234,8 +236,15 @@ impl Graph {
     pub(crate) fn patch(&self, scene: &Scene<'_>, holdings: &Holdings<'_>, without: &Without) -> Patch {
         let mut patch =
             Patch { changed: vec![false; self.layout.count()], extra: HashMap::new(), edges: Vec::new() };
-        let mut builder =
-            Builder { scene, holdings, without, layout: self.layout, index: &self.index, edges: Vec::new() };
+        let mut builder = Builder {
+            scene,
+            holdings,
+            without,
+            layout: self.layout,
+            index: &self.index,
+            edges: Vec::new(),
+            parts: HashMap::new(),
+        };
         for &index in without.held.keys() {
             patch.changed[self.number(Vertex::Holder(index))] = true;
             builder.all_held(index);

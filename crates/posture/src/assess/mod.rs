@@ -7,6 +7,7 @@ pub mod escape;
 mod find;
 mod graph;
 mod held;
+mod named;
 mod scene;
 mod tokens;
 pub(crate) mod words;
@@ -16,6 +17,7 @@ use std::{collections::BTreeMap, panic::resume_unwind, thread};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use coverage::{Extent, MOST_GRANTS};
+pub(crate) use held::is_total;
 pub use held::{Evidence, Held};
 pub use tokens::{HeldToken, Way};
 

@@ -143,7 +143,8 @@ pub(crate) fn rule(rule: &Rule) -> String {
         }
     } else {
         said.push(' ');
-        said.push_str(&listed(&rule.urls, 6));
+        let paths: Vec<&str> = rule.urls.iter().map(|url| if &**url == "*" { "/*" } else { url }).collect();
+        said.push_str(&listed(&paths, 6));
     }
     if !rule.names.is_empty() {
         said.push_str(", only ");

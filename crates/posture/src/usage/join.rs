@@ -2,6 +2,7 @@
 
 use super::{Usage, Used, What, narrow};
 use crate::{
+    assess::is_total,
     model::{Cluster, Subject},
     rbac::{Rbac, resource_matches, verb_matches},
     report::{Finding, Report, UsageReport, View},
@@ -14,7 +15,10 @@ pub fn join(report: &mut Report, cluster: &Cluster, risks: &[Risk], usage: &Usag
         mark(finding, risks, usage);
     }
     let rbac = Rbac::new(cluster);
-    let mut subjects: Vec<&Subject> = rbac.subjects().collect();
+    // Of what Kubernetes itself binds there is nothing to take away.
+    let is_ours =
+        |subject: &&Subject| rbac.bindings_of(subject).iter().any(|b| !cluster.bindings[*b].built_in);
+    let mut subjects: Vec<&Subject> = rbac.subjects().filter(is_ours).collect();
     subjects.sort_unstable();
     let mut identities: Vec<_> =
         subjects.into_iter().filter_map(|subject| narrow(&rbac, usage, subject)).collect();
@@ -39,6 +43,10 @@ fn mark(finding: &mut Finding, risks: &[Risk], usage: &Usage) {
     let namespace = finding.scope.strip_prefix("namespace ");
     for held in &mut finding.risks {
         let Some(risk) = risks.iter().find(|risk| risk.id == held.id) else { continue };
+        // Of the right to everything, something is used by whatever is done: that says nothing.
+        if is_total(risk) && !used.uses.is_empty() {
+            continue;
+        }
         let mut needed = used.uses.keys().filter(|what| is_in(what, namespace));
         let is_used = needed.any(|what| risk.grants.iter().any(|grant| needs(what, grant)));
         // What is not remembered may have been used.

@@ -66,6 +66,15 @@ fn names_of_ones_own_are_told_beside_those_of_the_group() {
 }
 
 #[test]
+fn names_of_ones_own_in_the_cluster_are_told_beside_those_of_the_group() {
+    let report = scanned(&[
+        rights("all", "cluster", "Group system:serviceaccounts", &["get secrets only ca"]),
+        rights("own", "cluster", A, &["get secrets only root-token"]),
+    ]);
+    assert_eq!(holds(&report, A), set(&["secrets-get in cluster, medium"]));
+}
+
+#[test]
 fn more_than_the_group_holds_is_told_of_the_member() {
     let report = scanned(&[
         rights("all", "shop", "Group system:serviceaccounts", &["get secrets only ca"]),
@@ -99,10 +108,14 @@ fn a_pod_goes_on_through_the_group_of_its_account() {
         pod("shop/web", "a", "n1", ""),
         rights("all", "ops", "Group system:serviceaccounts:shop", &["create serviceaccounts/token"]),
     ]);
+    assert_eq!(way(&report, "Pod shop/web"), stops(&[A, "ServiceAccount ops/root", CLUSTER]));
+    let path = report.paths.iter().find(|path| path.from.kind == "Pod").unwrap();
+    let step = &path.steps[1];
     assert_eq!(
-        way(&report, "Pod shop/web"),
-        stops(&[A, "Group system:serviceaccounts:shop", "ServiceAccount ops/root", CLUSTER])
+        step.act,
+        "as one of Group system:serviceaccounts:shop; asks for tokens of accounts (namespace ops)"
     );
+    assert_eq!(step.because[0].binding, "RoleBinding ops/all");
 }
 
 #[test]

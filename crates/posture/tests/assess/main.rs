@@ -1,4 +1,5 @@
 //! What a scan finds in small clusters, each written out in the test: every row of the comparison with other tools.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod compare;
 mod cuts;

@@ -65,14 +65,15 @@ fn a_rule_for_the_very_name_that_matters_is_the_whole_risk() {
     let rules = ["bind clusterroles of rbac.authorization.k8s.io only cluster-admin", CREATE_BINDINGS];
     let report = scanned(&[rights("r", "cluster", A, &rules)]);
     let held = holds(&report, A);
+    assert!(held.contains("bind-admin-in-namespace in cluster, critical"), "as for all names: {held:?}");
     assert!(held.contains("bind-cluster-admin in cluster, critical"), "{held:?}");
     let other = ["bind clusterroles of rbac.authorization.k8s.io only view", CREATE_BINDINGS];
     let report = scanned(&[rights("r", "cluster", A, &other)]);
     let held = holds(&report, A);
-    assert_eq!(held, set(&["bind-clusterroles in cluster, medium"]));
+    assert_eq!(held, set(&["bind-clusterroles in cluster, medium", "bind-roles in cluster, low"]));
 }
 
-const CREATE_BINDINGS: &str = "create clusterrolebindings of rbac.authorization.k8s.io";
+const CREATE_BINDINGS: &str = "create clusterrolebindings,rolebindings of rbac.authorization.k8s.io";
 
 #[test]
 fn rules_of_several_roles_join_to_a_risk_that_no_role_makes() {
@@ -210,15 +211,20 @@ fn what_kubernetes_made_is_folded_and_what_was_added_to_it_is_not() {
     let fresh = of(&["Group system:masters"]);
     assert_eq!(fresh.counting().count(), 0, "{:?}", fresh.findings);
     assert!(about(&fresh, View::Subjects, "Group system:masters").is_some_and(|f| f.system));
-    let changed = of(&["Group system:masters", "User bob", "ServiceAccount kube-system/tiller"]);
-    for subject in ["User bob", "ServiceAccount kube-system/tiller"] {
+    let changed = of(&[
+        "Group system:masters",
+        "User bob",
+        "ServiceAccount kube-system/tiller",
+        "User system:kube-scheduler",
+    ]);
+    for subject in ["User bob", "ServiceAccount kube-system/tiller", "User system:kube-scheduler"] {
         let finding = about(&changed, View::Subjects, subject).unwrap();
         assert!(!finding.system, "{subject}");
     }
     let binding = about(&changed, View::Bindings, "ClusterRoleBinding cluster-admin").unwrap();
     assert!(!binding.system);
     let paths: Vec<bool> = changed.paths.iter().map(|path| path.system).collect();
-    assert_eq!(paths, [true, false, false], "the group's alone is folded: {:?}", changed.paths);
+    assert_eq!(paths, [true, false, false, false], "the group's alone is folded: {:?}", changed.paths);
 }
 
 #[test]

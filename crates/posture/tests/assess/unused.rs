@@ -114,6 +114,13 @@ fn bindings_to_what_does_not_exist_are_told() {
 }
 
 #[test]
+fn a_binding_without_subjects_hands_out_nothing() {
+    let report = with(&[role("r", "shop", &["get secrets"]), binding("b", "shop", "r", &[])]);
+    assert_eq!(about(&report, View::Bindings, "RoleBinding shop/b"), None);
+    assert!(about(&report, View::Unused, "RoleBinding shop/b").is_some());
+}
+
+#[test]
 fn an_account_that_does_not_exist_is_worse_where_its_rights_are() {
     let report = with(&[rights("r", "shop", "ServiceAccount shop/nobody", &["get secrets"])]);
     assert_eq!(about(&report, View::Unused, "RoleBinding shop/r").unwrap().severity, Severity::Medium);

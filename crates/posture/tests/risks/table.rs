@@ -183,11 +183,15 @@ fn others() -> Vec<Row> {
     let user = [mode("impersonate:user-info", "users"), ("impersonate-on:user-info:list", "", "secrets", "")];
     let mut table = vec![
         row("users", &[be("users")], &["impersonate-users"]),
-        row("groups", &[be("users"), be("groups")], &["impersonate-users", "impersonate-groups"]),
+        row(
+            "groups",
+            &[be("users"), be("groups")],
+            &["impersonate-users", "impersonate-masters", "impersonate-groups"],
+        ),
         row(
             "groups with an account",
             &[be("serviceaccounts"), be("groups")],
-            &["impersonate-serviceaccounts", "impersonate-groups"],
+            &["impersonate-serviceaccounts", "impersonate-masters", "impersonate-groups"],
         ),
         row("accounts", &[be("serviceaccounts")], &["impersonate-serviceaccounts"]),
         row("uids", &[be("users"), extra("uids")], &["impersonate-users", "impersonate-attributes"]),

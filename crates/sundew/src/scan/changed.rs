@@ -6,8 +6,9 @@ use sundew_posture::report::{Change, Finding, Path, Report};
 
 use super::{
     page_for,
-    report::{Accepted, Said, findings, head, more, path},
+    report::{Accepted, findings, head, path},
     rows,
+    said::{Said, more},
 };
 use crate::{args::Scan, page::Page, table::count};
 

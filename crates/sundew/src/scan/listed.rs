@@ -9,7 +9,7 @@ use sundew_posture::{
     report::Filter,
 };
 
-use super::{page_for, report::more, rows};
+use super::{page_for, rows, said::more};
 use crate::{
     args::{Format, List, Scan},
     gather::say,

@@ -4,6 +4,7 @@ mod changed;
 mod listed;
 mod object;
 mod report;
+mod said;
 mod settings;
 mod used;
 

@@ -14,8 +14,10 @@ use super::{
     json,
     listed::{secret_text, seen, token_text},
     page_for,
-    report::{Accepted, Said, findings, head, more, path},
-    rows, used,
+    report::{Accepted, findings, head, path},
+    rows,
+    said::{Said, more},
+    used,
 };
 use crate::{
     args::{Format, Scan},

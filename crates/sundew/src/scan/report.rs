@@ -1,14 +1,18 @@
 //! A report as text for people.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use sundew_posture::{
     Severity,
-    report::{About, Because, Cut, Finding, Path, Report, RiskHeld, Scanned, View},
+    report::{Because, Cut, Finding, Path, Report, RiskHeld, Scanned, View},
 };
 
-use super::{page_for, rows, used};
+use super::{
+    page_for, rows,
+    said::{Said, more},
+    used,
+};
 use crate::{
     args::Scan,
     page::Page,
@@ -75,51 +79,6 @@ fn summary(report: &Report) -> String {
     });
     let each: Vec<String> = each.collect();
     if each.is_empty() { "Nothing found.".to_owned() } else { format!("Found: {}", each.join(", ")) }
-}
-
-/// What is known of risks in words, and whose fix is still to be said.
-pub(super) struct Said<'r> {
-    risks: &'r BTreeMap<String, About>,
-    /// Checks whose findings differ in what to do: it stands with each.
-    various: HashSet<&'r str>,
-    /// Risks and checks that were shown: what they are, and what to do.
-    fixes: BTreeMap<&'r str, (&'r str, &'r str)>,
-}
-
-impl<'r> Said<'r> {
-    pub(super) fn new(
-        risks: &'r BTreeMap<String, About>,
-        findings: impl IntoIterator<Item = &'r Finding>,
-    ) -> Self {
-        let mut first: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut various = HashSet::new();
-        for finding in findings.into_iter().filter(|finding| finding.risks.is_empty()) {
-            if *first.entry(&finding.rule).or_insert(&finding.fix) != finding.fix {
-                various.insert(finding.rule.as_str());
-            }
-        }
-        Self { risks, various, fixes: BTreeMap::new() }
-    }
-
-    /// The words for a risk; its id where this version does not know it any more.
-    pub(super) fn title(&mut self, risk: &'r str) -> &'r str {
-        let Some(about) = self.risks.get(risk) else { return risk };
-        self.fixes.insert(risk, (&about.title, &about.fix));
-        &about.title
-    }
-
-    /// What to do, once for each risk and check that was shown.
-    pub(super) fn fixes(&self, page: &mut Page) {
-        if self.fixes.is_empty() {
-            return;
-        }
-        page.heading("What to do", "");
-        let width = self.fixes.keys().map(|rule| rule.len()).max().unwrap_or_default();
-        for (rule, (title, fix)) in &self.fixes {
-            let text = if title.is_empty() { (*fix).to_owned() } else { format!("{title}: {fix}") };
-            page.entry(0, rule, width, &text);
-        }
-    }
 }
 
 fn section<'r>(
@@ -256,12 +215,6 @@ fn by(reason: &Because) -> String {
     let place = if reason.binding_place.is_empty() { &reason.role_place } else { &reason.binding_place };
     let place = if place.is_empty() { String::new() } else { format!("  {place}") };
     format!("{}{place}", names.join(" → "))
-}
-
-pub(super) fn more(page: &mut Page, all: usize, rows: usize) {
-    if let Some(left @ 1..) = all.checked_sub(rows) {
-        page.faint(0, &format!("… and {} more: --limit 0 lists all", count(left as u64)));
-    }
 }
 
 fn paths(page: &mut Page, args: &Scan, all: &[Path], rows: usize) {

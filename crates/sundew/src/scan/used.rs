@@ -5,7 +5,7 @@ use sundew_posture::{
     usage::Narrowed,
 };
 
-use super::report::{Said, more};
+use super::said::{Said, more};
 use crate::{page::Page, table::count};
 
 /// Of a finding's risks those that the logs never saw used.

@@ -21,7 +21,7 @@ impl Assessment<'_> {
                     .max();
                 // That it is handed to everybody makes the least worth looking at, and the rest worse by nothing:
                 // what is critical for one is critical.
-                let by_kubernetes = binding.built_in || binding.meta.name.starts_with("kubeadm:");
+                let by_kubernetes = super::may_be_of_kubernetes(binding);
                 let least = match (unknown, by_kubernetes) {
                     // What Kubernetes gives to everybody holds no risk: see below for what does.
                     (_, true) => Severity::Info,

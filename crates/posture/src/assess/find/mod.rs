@@ -42,8 +42,7 @@ pub(super) fn severity(risk: &Risk, held: &Held) -> Severity {
 /// somebody of their own to `cluster-admin` changes a binding that Kubernetes made.
 pub(super) fn is_of_kubernetes(binding: &Binding, subject: &Subject) -> bool {
     let name = &binding.meta.name;
-    // kubeadm's have no label.
-    if !binding.built_in && !name.starts_with("kubeadm:") {
+    if !may_be_of_kubernetes(binding) {
         return false;
     }
     match subject {
@@ -53,9 +52,16 @@ pub(super) fn is_of_kubernetes(binding: &Binding, subject: &Subject) -> bool {
                 || of.starts_with("system:serviceaccount");
             of.starts_with("system:") && !everybody && &**name != "cluster-admin"
         }
-        // Each controller has a binding that is named after it.
-        Subject::Account { namespace, name: of } => &**namespace == "kube-system" && name.ends_with(&**of),
+        // Each controller has a binding that is named after it; what they lead by turns has two colons.
+        Subject::Account { namespace, name: of } => {
+            &**namespace == "kube-system" && (name.ends_with(&**of) || name.starts_with("system::"))
+        }
     }
+}
+
+/// Whether a binding looks as if Kubernetes had made it; kubeadm's have no label.
+pub(super) fn may_be_of_kubernetes(binding: &Binding) -> bool {
+    binding.built_in || binding.meta.name.starts_with("kubeadm:")
 }
 
 /// A check that is no risk's file: its words.

@@ -95,7 +95,7 @@ impl Assessment<'_> {
         for (at, (vertex, why)) in way.iter().enumerate() {
             let next = way.get(at + 1).map_or(Vertex::Cluster, |(vertex, _)| *vertex);
             act.extend(self.act(*vertex, *why, next, &mut because));
-            if !matches!(next, Vertex::Power(..)) {
+            if !matches!(next, Vertex::Power(..)) && *why != Why::Member {
                 let act = std::mem::take(&mut act).join("; ");
                 steps.push(Step { act, becomes: self.stop(next), because: std::mem::take(&mut because) });
             }
@@ -106,7 +106,10 @@ impl Assessment<'_> {
     fn act(&self, vertex: Vertex, why: Why, next: Vertex, because: &mut Vec<Because>) -> Option<String> {
         Some(match (vertex, why) {
             (Vertex::Holder(index), Why::Holds(number)) => self.grant(index, number, because),
-            (_, Why::Member) => "is a member of the group".into(),
+            (_, Why::Member) => {
+                let Vertex::Holder(group) = next else { return None };
+                format!("as one of {}", self.scene.holders[group].subject)
+            }
             (Vertex::Running(index), Why::Token(number)) => {
                 let running = &self.scene.running[index];
                 format!(

@@ -139,6 +139,7 @@ impl Assessment<'_> {
         }
         let described: HashMap<&str, &crate::model::Node> =
             self.cluster.nodes.iter().map(|n| (&*n.meta.name, n)).collect();
+        let mut known: HashMap<usize, Option<(Severity, usize)>> = HashMap::new();
         for (index, node) in self.scene.nodes.iter().enumerate() {
             let mut accounts: BTreeMap<usize, Option<&str>> = BTreeMap::new();
             let pods = on.get(&index).map_or(&[][..], Vec::as_slice);
@@ -155,10 +156,11 @@ impl Assessment<'_> {
             accounts.extend(self.scene.kubelet(&node.name).into_iter().map(|holder| (holder, None)));
             let mut worst: Vec<(Severity, usize, Option<&str>, usize)> = Vec::new();
             for (&holder, &pod) in &accounts {
-                let risks = self.risks_of(holder);
-                if let Some((severity, held, _)) = risks.first() {
-                    worst.push((*severity, holder, pod, held.risk));
-                }
+                // Accounts of agents run on every node.
+                let known = known.entry(holder).or_insert_with(|| {
+                    self.risks_of(holder).first().map(|(severity, held, _)| (*severity, held.risk))
+                });
+                worst.extend(known.map(|(severity, risk)| (severity, holder, pod, risk)));
             }
             worst.sort_by_key(|(severity, holder, ..)| (std::cmp::Reverse(*severity), *holder));
             let keys = node.control_plane.then_some(Severity::Critical);

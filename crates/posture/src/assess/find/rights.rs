@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Assessment, is_of_kubernetes, severity};
+use super::{Assessment, is_of_kubernetes, may_be_of_kubernetes, severity};
 use crate::{
     assess::{held::Held, words},
     model::{Account, Subject},
@@ -62,6 +62,10 @@ impl Assessment<'_> {
     /// Whether a binding is Kubernetes' own as far as a subject has it by itself or as one of a group.
     pub(in crate::assess) fn is_of_kubernetes(&self, binding: usize, subject: &Subject) -> bool {
         let binding = &self.cluster.bindings[binding];
+        // One of ones own may name thousands.
+        if !may_be_of_kubernetes(binding) {
+            return false;
+        }
         let whose = Identity::of(subject).subjects();
         let mut named = binding.subjects.iter().filter(|of| whose.contains(of));
         named.all(|of| is_of_kubernetes(binding, of))

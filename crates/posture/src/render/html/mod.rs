@@ -19,6 +19,7 @@ use super::RenderError;
 use crate::{
     Severity,
     report::{About, Change, Finding, Path, Report, View, Worse},
+    usage::{GrantUse, Narrowed},
 };
 
 const STYLE: &str = include_str!("../../../templates/report.css");
@@ -35,6 +36,8 @@ const MOST_OWN: usize = 200;
 const MOST_PATHS: usize = 500;
 /// The most notices.
 const MOST_NOTICES: usize = 200;
+/// The most identities with rights that they never used.
+const MOST_IDLE: usize = 500;
 /// How many bindings the first screen asks to remove; the others are in a fold.
 const FIRST_CUTS: usize = 5;
 /// How many of the worst things are told in words.
@@ -66,9 +69,35 @@ struct Page<'a> {
     own_paths: Ways<'a>,
     own: usize,
     accepted: Findings<'a>,
+    idle: Vec<Idle<'a>>,
     change: Option<Changed<'a>>,
     namespaces: BTreeSet<&'a str>,
     kinds: BTreeSet<&'a str>,
+}
+
+/// An identity with what it never used.
+struct Idle<'a> {
+    identity: &'a Narrowed,
+    unused: Vec<&'a GrantUse>,
+}
+
+impl<'a> Idle<'a> {
+    /// Identities with rules that the logs never saw used, those with most first.
+    fn all(report: &'a Report) -> Vec<Self> {
+        let identities = report.usage.iter().flat_map(|usage| &usage.identities);
+        let idle = identities
+            .map(|identity| Self { identity, unused: identity.grants.iter().filter(|g| !g.used).collect() });
+        idle.filter(|idle| !idle.unused.is_empty()).collect()
+    }
+
+    /// The first rule, and how many more there are.
+    fn first(&self) -> String {
+        match &self.unused[..] {
+            [] => String::new(),
+            [one] => one.rule.clone(),
+            [one, more @ ..] => format!("{}, and {} more", one.rule, more.len()),
+        }
+    }
 }
 
 /// How many findings of a severity count.
@@ -149,6 +178,7 @@ impl<'a> Page<'a> {
             own_paths: Ways::new("Ways of Kubernetes' own", report.paths.iter().filter(|path| path.system)),
             own: all.clone().filter(|finding| finding.system && finding.accepted.is_none()).count(),
             accepted: Findings::new("Accepted", report, all.filter(|f| f.accepted.is_some()), MOST_FINDINGS),
+            idle: Idle::all(report),
             change: change.map(|change| Changed::new(report, change)),
             namespaces: BTreeSet::new(),
             kinds: BTreeSet::new(),
