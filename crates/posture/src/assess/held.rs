@@ -168,8 +168,10 @@ impl<'c> Holdings<'c> {
             }
             let Some(extent) = self.terms.held(risk, &whole, &whole) else { continue };
             let before = self.terms.held(risk, &known, &known);
+            // Whoever has it by a binding of their own keeps it when the group's is taken away.
+            let alone = self.terms.held(risk, &own.cluster, &own.cluster) == Some(extent);
             // One more name is more, where both are for given names.
-            if before < Some(extent) || extent == Extent::Named {
+            if before < Some(extent) || alone || extent == Extent::Named {
                 found.push(Held { risk, namespace: None, extent });
                 total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
             }
@@ -218,7 +220,9 @@ impl<'c> Holdings<'c> {
             let Some(extent) = self.terms.held(risk, &all, here.whole) else { continue };
             let wide = self.terms.held(risk, here.whole, here.whole);
             let wider = wide.max(self.terms.held(risk, here.base, here.known));
-            if wider < Some(extent) || (extent == Extent::Named && in_namespace) {
+            // As in the cluster; but what is held there too is told there.
+            let alone = wide < Some(extent) && self.terms.held(risk, here.mine, here.own) == Some(extent);
+            if wider < Some(extent) || alone || (extent == Extent::Named && in_namespace) {
                 found.push(Held { risk, namespace: Some(namespace.clone()), extent });
                 total = total.or((extent == Extent::All && is_total(of)).then_some(risk));
             }

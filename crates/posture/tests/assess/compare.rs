@@ -86,6 +86,16 @@ fn a_severity_that_rises_is_worse() {
 }
 
 #[test]
+fn a_risk_that_came_and_was_accepted_is_not_worse() {
+    let mut after = before();
+    after[1] = rights("r", "shop", A, &["get secrets", "create pods/attach"]);
+    let mut settings = Settings::new(now());
+    let text = "exceptions: [{rule: pods-attach, about: \"*\", reason: it must, until: 2027-01-01}]";
+    settings.exceptions = ExceptionFile::parse("e.yaml", text).unwrap();
+    assert!(is_nothing(&compare(&scanned(&before()), &scan(&cluster(&after), &settings))));
+}
+
+#[test]
 fn new_ways_are_told_by_who_has_them() {
     let without = scanned(&[root(), account("shop/a"), rights("r", "ops", A, &["get pods"])]);
     let with =

@@ -41,11 +41,15 @@ impl Assessment<'_> {
                     _ => "is risky and granted to nobody".into(),
                 },
                 gives: "A role that lies ready needs only one binding to be used.",
-                fix: format!(
-                    "Delete it if nothing installs it again: kubectl delete {} {}",
-                    role.kind().to_lowercase(),
-                    target(&role.meta)
-                ),
+                fix: if role.built_in {
+                    "Leave it: Kubernetes makes it, and makes it again.".to_owned()
+                } else {
+                    format!(
+                        "Delete it if nothing installs it again: kubectl delete {} {}",
+                        role.kind().to_lowercase(),
+                        target(&role.meta)
+                    )
+                },
                 reference: REFERENCE,
                 attack: &[],
             };
@@ -60,6 +64,9 @@ impl Assessment<'_> {
         for (index, binding) in self.cluster.bindings.iter().enumerate() {
             let object = || words::object(self.cluster, binding.kind(), &binding.meta);
             let delete = || {
+                if binding.built_in {
+                    return "Leave it: Kubernetes makes it, and makes it again.".to_owned();
+                }
                 format!(
                     "Delete it: kubectl delete {} {}",
                     binding.kind().to_lowercase(),
