@@ -112,7 +112,7 @@ impl Assessment<'_> {
             }
             for binding in bindings {
                 let of = &self.cluster.bindings[binding];
-                if !of.built_in && !of.meta.name.starts_with("system:") {
+                if !of.built_in {
                     *through.entry(binding).or_default() += count;
                 }
             }

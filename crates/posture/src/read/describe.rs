@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     Assume, Described, Thing,
     convert::{self, Names},
+    defaults::is_default,
     object::{Class, Parsed},
 };
 use crate::model::{
@@ -45,7 +46,7 @@ pub(super) fn describe(
         Meta { name: name.clone(), namespace: namespace.clone(), created, place: Place { file: 0, line } };
     let label = |key: &str| wire.labels.get(key).map(|value| names.get(value));
     let note = |key: &str| wire.annotations.get(key).map(|value| names.get(value));
-    let built_in = wire.labels.get("kubernetes.io/bootstrapping") == Some("rbac-defaults");
+    let built_in = is_default(&wire.name.0, wire.labels.get("kubernetes.io/bootstrapping"));
     if body.odd_subjects > 0 {
         notices.push((
             line,

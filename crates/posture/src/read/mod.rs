@@ -4,6 +4,7 @@
 //! described twice, what could not be understood, and which kinds nobody described.
 
 mod convert;
+mod defaults;
 mod describe;
 mod object;
 mod reader;

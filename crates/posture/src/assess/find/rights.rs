@@ -42,7 +42,7 @@ impl Assessment<'_> {
                 continue;
             }
             let object = words::object(self.cluster, role.kind(), &role.meta);
-            let system = role.built_in || role.meta.name.starts_with("system:");
+            let system = role.built_in;
             found.push(self.of_risks(View::Roles, object, &held, vec![self.of_role(index)], system));
         }
     }

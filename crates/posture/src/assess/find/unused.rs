@@ -53,7 +53,7 @@ impl Assessment<'_> {
                 reference: REFERENCE,
                 attack: &[],
             };
-            let system = role.built_in || role.meta.name.starts_with("system:");
+            let system = role.built_in;
             found.push(check.about(words::object(self.cluster, role.kind(), &role.meta), Vec::new(), system));
         }
     }
