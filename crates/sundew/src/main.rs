@@ -21,6 +21,11 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use clap::Parser;
 use exit::Exit;
+use mimalloc::MiMalloc;
+
+/// A scan of a large cluster makes millions of small objects on several threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
