@@ -89,12 +89,13 @@ done
 [ -n "${KUBISCAN:-}" ] || exit 0
 python=$KUBISCAN/venv/bin/python
 [ -x "$python" ] || python=python3
-scale=${KUBISCAN_SCALE:-0.5}
+scale=${KUBISCAN_SCALE:-0.7}
 [ "$form" != yaml ] || { echo 'KubiScan is compared on JSON only' >&2; exit 1; }
 at=$(cluster "$scale" "$form" ${flags[@]+"${flags[@]}"})
 # KubiScan reads one file: a JSON array of lists whose items have a kind. It looks at no other kinds than these.
 joined=$work/joined.json
-"$python" - "$joined" "$at"/{roles,clusterroles,rolebindings,clusterrolebindings,pods}.json <<'PYTHON'
+same=("$at"/{roles,clusterroles,rolebindings,clusterrolebindings,pods}.json)
+"$python" - "$joined" "${same[@]}" <<'PYTHON'
 import json, sys
 lists = [json.load(open(path)) for path in sys.argv[2:]]
 for every in lists:
@@ -105,7 +106,7 @@ json.dump(lists, open(sys.argv[1], "w"))
 PYTHON
 measure "$work/theirs" "$python" -W ignore "$KUBISCAN/KubiScan.py" -q -nc -f "$joined" -a
 for ((round = 0; round < rounds; round++)); do
-  measure "$work/ours" "$sundew" scan --from "$at" --output "$output"
+  measure "$work/ours" "$sundew" scan --from "${same[@]}" --output "$output"
 done
 printf '\nscale %s: KubiScan -a once, sundew scan %s times, least time\n\n' "$scale" "$rounds"
 printf '%-12s %9s %9s\n' program seconds MB
