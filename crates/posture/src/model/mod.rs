@@ -156,6 +156,8 @@ pub struct Cluster {
     pub files: Vec<String>,
     /// The API server's version, where it is known.
     pub version: Option<Version>,
+    /// Whether Kubernetes' own roles are among what was read: a dump of a cluster has them, manifests have not.
+    pub whole: bool,
     /// Roles and ClusterRoles.
     pub roles: Vec<Role>,
     /// RoleBindings and ClusterRoleBindings.

@@ -87,6 +87,9 @@ const NAMES: &[&str] = &[
     "view",
 ];
 
+/// The roles that manifests bind without describing them, as 1.36 makes them.
+pub(super) const BOUND_BY_PEOPLE: &[u8] = include_bytes!("defaults.json");
+
 /// Whether an object with this name and label is one that Kubernetes made.
 pub(super) fn is_default(name: &str, label: Option<&str>) -> bool {
     label == Some("rbac-defaults") && NAMES.binary_search(&name).is_ok()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Assume, Batch, Described, ReadError, Thing, object::Class, parse};
+use super::{Assume, Batch, Described, ReadError, Thing, defaults, object::Class, parse};
 use crate::model::{Absent, Cluster, Notice, Place, Str};
 
 /// Kinds whose absence from what was read is worth saying, with the resource that they are.
@@ -181,8 +181,36 @@ impl Reader {
             // A kubelet is never newer than its API server, so this is the least that the server can be.
             self.cluster.version = self.cluster.nodes.iter().filter_map(|node| node.version).max();
         }
+        self.cluster.whole = self.cluster.roles.iter().any(|role| role.built_in);
+        if !self.cluster.whole {
+            self.bound_defaults();
+        }
         crate::rbac::aggregate(&mut self.cluster);
         self.cluster
+    }
+
+    /// Manifests bind `cluster-admin` and its like without describing them: what these give is known all the same.
+    fn bound_defaults(&mut self) {
+        let cluster = &mut self.cluster;
+        let described: HashSet<Str> =
+            cluster.roles.iter().filter(|r| r.cluster).map(|r| r.meta.name.clone()).collect();
+        let bound: HashSet<Str> =
+            cluster.bindings.iter().filter(|b| b.role.cluster).map(|b| b.role.name.clone()).collect();
+        // A test reads this text; were it broken, what is bound would be told as not described.
+        let Ok(batch) = parse("", defaults::BOUND_BY_PEOPLE, &Assume::default()) else { return };
+        for object in batch.objects {
+            let Thing::Role(mut role) = object.thing else { continue };
+            if !bound.contains(&role.meta.name) || described.contains(&role.meta.name) {
+                continue;
+            }
+            let name = &role.meta.name;
+            let what = format!(
+                "ClusterRole {name} is bound and not among what was read; it is taken as Kubernetes makes it"
+            );
+            cluster.notices.push(Notice { place: Place { file: u32::MAX, line: 0 }, what });
+            role.meta.place = Place { file: u32::MAX, line: 0 };
+            cluster.roles.push(role);
+        }
     }
 }
 

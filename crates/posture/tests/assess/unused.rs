@@ -86,9 +86,39 @@ fn a_role_that_is_joined_into_another_serves_through_it() {
     );
 }
 
+/// What tells a dump of a whole cluster from manifests.
+const KUBERNETES_OWN: &str = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: \
+    system:basic-user, labels: {kubernetes.io/bootstrapping: rbac-defaults}}, rules: []}";
+
+/// In manifests alone it is not known what is elsewhere in the cluster.
+#[test]
+fn what_manifests_bind_and_do_not_describe_is_not_called_missing() {
+    let report = with(&[binding("a", "shop", "gone", &["ServiceAccount x/x"])]);
+    let a = about(&report, View::Unused, "RoleBinding shop/a").unwrap();
+    assert_eq!(a.title, "grants Role gone, which nothing that was read describes");
+    assert!(!a.fix.contains("delete"), "{}", a.fix);
+}
+
+/// `kubectl create clusterrolebinding … --clusterrole=cluster-admin` in a repository is what it is in a cluster.
+#[test]
+fn kubernetes_own_roles_are_known_where_manifests_bind_them() {
+    let yaml = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: boss}, roleRef: {kind: \
+        ClusterRole, name: cluster-admin}, subjects: [{kind: User, name: ann}]}";
+    let report = with(&[yaml.to_owned()]);
+    let ann = about(&report, View::Subjects, "User ann").unwrap();
+    assert_eq!((ann.title.as_str(), ann.severity), ("does everything", Severity::Critical));
+    assert_eq!(report.paths.iter().filter(|path| path.from.name == "ann").count(), 1);
+    let notices = &report.cluster.notices;
+    assert!(
+        notices.iter().any(|n| n.contains("cluster-admin is bound and not among what was read")),
+        "{notices:?}"
+    );
+}
+
 #[test]
 fn bindings_to_what_does_not_exist_are_told() {
     let report = with(&[
+        KUBERNETES_OWN.to_owned(),
         binding("a", "shop", "gone", &["ServiceAccount x/x"]),
         binding("b", "cluster", "gone", &["ServiceAccount x/x"]),
         binding("c", "x", "here", &[]),
@@ -98,6 +128,7 @@ fn bindings_to_what_does_not_exist_are_told() {
     assert_eq!(
         rules_of(&report),
         set(&[
+            "role-unused ClusterRole system:basic-user",
             "binding-without-role RoleBinding shop/a",
             "binding-without-role ClusterRoleBinding b",
             "binding-without-subjects RoleBinding x/c",

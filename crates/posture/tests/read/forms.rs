@@ -114,11 +114,11 @@ fn an_empty_list_says_that_there_are_none() {
 fn the_kind_may_stand_behind_what_it_decides() {
     let yaml = "metadata:\n  name: web\n  namespace: shop\nspec:\n  template:\n    spec:\n      \
         serviceAccountName: till\n      containers: []\nkind: Deployment\napiVersion: apps/v1\n---\n\
-        roleRef: {kind: ClusterRole, name: view}\nsubjects:\n- {kind: User, name: ann}\n\
+        roleRef: {kind: ClusterRole, name: look}\nsubjects:\n- {kind: User, name: ann}\n\
         metadata: {name: ann}\nkind: ClusterRoleBinding\n---\n\
         type: kubernetes.io/service-account-token\nkind: Secret\nmetadata: {name: old}\n";
     let json = r#"{"spec":{"template":{"spec":{"serviceAccountName":"till"}}},"kind":"Deployment","metadata":
-        {"name":"web","namespace":"shop"}} {"roleRef":{"kind":"ClusterRole","name":"view"},"subjects":[{"kind":"User",
+        {"name":"web","namespace":"shop"}} {"roleRef":{"kind":"ClusterRole","name":"look"},"subjects":[{"kind":"User",
         "name":"ann"}],"kind":"ClusterRoleBinding","metadata":{"name":"ann"}}
         {"type":"kubernetes.io/service-account-token","kind":"Secret","metadata":{"name":"old"}}"#;
     for text in [yaml, json] {

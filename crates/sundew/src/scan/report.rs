@@ -78,7 +78,13 @@ fn summary(report: &Report) -> String {
         Some(format!("{} {severity}", self::count(count as u64)))
     });
     let each: Vec<String> = each.collect();
-    if each.is_empty() { "Nothing found.".to_owned() } else { format!("Found: {}", each.join(", ")) }
+    let ways = report.paths.iter().filter(|path| !path.system).count() as u64;
+    match (each.is_empty(), ways) {
+        (false, _) => format!("Found: {}", each.join(", ")),
+        // Where only ways are asked for.
+        (true, 1..) => format!("Found: {} to the whole cluster", counted(ways, "way")),
+        (true, 0) => "Nothing found.".to_owned(),
+    }
 }
 
 fn section<'r>(

@@ -76,15 +76,26 @@ impl Assessment<'_> {
             let roles = if binding.role.cluster { "clusterroles" } else { "roles" };
             if self.holdings.rbac.role_of(index).is_none() && !self.cluster.lacks(roles) {
                 let kind = if binding.role.cluster { "ClusterRole" } else { "Role" };
+                let whole = self.cluster.whole;
+                let name = &binding.role.name;
                 let check = Check {
                     view: View::Unused,
                     rule: "binding-without-role",
                     severity: Severity::Low,
-                    title: format!("grants {kind} {}, which does not exist", binding.role.name),
-                    gives: "Whoever may make a role of that name decides what these subjects can do.",
-                    fix: delete(),
+                    title: match whole {
+                        true => format!("grants {kind} {name}, which does not exist"),
+                        false => format!("grants {kind} {name}, which nothing that was read describes"),
+                    },
+                    gives: match whole {
+                        true => "Whoever may make a role of that name decides what these subjects can do.",
+                        false => "What it gives is not known: nothing follows for its subjects.",
+                    },
+                    fix: match whole {
+                        true => delete(),
+                        false => "Let the scan read the role too: the manifest that makes it, or the whole cluster.".into(),
+                    },
                     reference: REFERENCE,
-                    attack: &["T1098.006"],
+                    attack: if whole { &["T1098.006"] } else { &[] },
                 };
                 found.push(check.about(object(), Vec::new(), binding.built_in));
             }
@@ -117,6 +128,12 @@ impl Assessment<'_> {
                 rule: "binding-without-account",
                 severity: if risky { Severity::Medium } else { Severity::Low },
                 title: match missing.len() {
+                    1 if !self.cluster.whole => {
+                        format!("names {}, which nothing that was read describes", missing[0])
+                    }
+                    count if !self.cluster.whole => {
+                        format!("names {count} accounts that nothing that was read describes")
+                    }
                     1 => format!("names {}, which does not exist", missing[0]),
                     count => format!("names {count} accounts that do not exist"),
                 },
