@@ -9,10 +9,9 @@ use hashbrown::HashMap;
 
 use super::{
     coverage::Extent,
-    cuts::Without,
-    graph::{By, Edge, Layout, Power, Vertex, Why},
-    held::{Held, Holdings},
+    held::{Held, Holdings, Without},
     named::{Index, part_of},
+    points::{By, Edge, Layout, Power, Vertex, Why},
     scene::Scene,
 };
 use crate::{

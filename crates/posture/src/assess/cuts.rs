@@ -7,8 +7,9 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{
     Assessment,
-    graph::{Vertex, Ways, Why},
-    held::Held,
+    graph::Ways,
+    held::Without,
+    points::{Vertex, Why},
     words,
 };
 use crate::{model::Subject, rbac::Identity, report::Cut};
@@ -17,14 +18,6 @@ use crate::{model::Subject, rbac::Identity, report::Cut};
 const MOST_CUTS: usize = 5;
 /// How many candidates are tried for each.
 const CANDIDATES: usize = 3;
-
-/// What holders hold while some bindings are thought away; holders that are not in it hold what they do.
-#[derive(Debug, Default)]
-pub(super) struct Without {
-    pub(super) held: HashMap<usize, Vec<Held>>,
-    /// The bindings.
-    pub(super) removed: HashSet<usize>,
-}
 
 impl Assessment<'_> {
     /// The cuts, each on top of those before it.

@@ -347,3 +347,11 @@ pub(crate) fn is_total(risk: &Risk) -> bool {
 fn matters_in(risk: &Risk, namespace: &str) -> bool {
     risk.namespaces.is_empty() || risk.namespaces.iter().any(|of| of == namespace)
 }
+
+/// What holders hold while some bindings are thought away; holders that are not in it hold what they do.
+#[derive(Debug, Default)]
+pub(super) struct Without {
+    pub(super) held: HashMap<usize, Vec<Held>>,
+    /// The bindings.
+    pub(super) removed: HashSet<usize>,
+}

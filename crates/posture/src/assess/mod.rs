@@ -8,6 +8,7 @@ mod find;
 mod graph;
 mod held;
 mod named;
+mod points;
 mod scene;
 mod tokens;
 pub(crate) mod words;

@@ -5,8 +5,8 @@ use hashbrown::{HashMap, HashSet};
 use super::{
     build::Builder,
     coverage::Extent,
-    graph::{Power, Vertex},
     held::{Evidence, Held, is_total},
+    points::{Power, Vertex},
     scene::Scene,
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Assessment;
 use crate::{
     assess::{
-        graph::{Vertex, Why},
+        points::{Vertex, Why},
         words,
     },
     report::{Because, Object, Path, Step},
