@@ -17,10 +17,7 @@ mod schema;
 mod types;
 mod write;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 pub use open::Opened;
@@ -36,8 +33,8 @@ pub struct Store {
     connection: rusqlite::Connection,
     /// Names the store in errors.
     path: PathBuf,
-    /// Held, never read: the advisory lock goes when this file is closed.
-    _lock: Option<File>,
+    /// Held, never read.
+    _lock: Option<open::Lock>,
 }
 
 impl Store {

@@ -253,7 +253,20 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn take_lock(path: &Path) -> Result<File, StoreError> {
+/// The lock of an open store. It is given up in so many words when this is dropped: closing the file alone would
+/// leave it with a child that another thread has forked and that has not yet come to its own program.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "the store's lock goes with its file");
+        }
+    }
+}
+
+fn take_lock(path: &Path) -> Result<Lock, StoreError> {
     let name = beside(path, ".lock");
     let mut lock = OpenOptions::new()
         .read(true)
@@ -275,7 +288,7 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
     if let Err(error) = noted {
         tracing::debug!(%error, "the process id could not be noted in the lock file");
     }
-    Ok(lock)
+    Ok(Lock(lock))
 }
 
 fn read_holder(lock: &mut File) -> Option<u32> {
@@ -345,4 +358,24 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn io_error<'a>(path: &'a Path, doing: &'static str) -> impl Fn(io::Error) -> StoreError + 'a {
     move |source| StoreError::Io { path: path.to_path_buf(), doing, source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_forked_child_still_has_open_is_free_once_its_owner_gives_it_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sundew.db");
+        let lock = take_lock(&path).unwrap();
+        // What a child of another thread holds between fork and exec.
+        let inherited = lock.0.try_clone().unwrap();
+        assert!(matches!(take_lock(&path), Err(StoreError::Owned { .. })));
+        drop(lock);
+        take_lock(&path).unwrap();
+        drop(inherited);
+    }
 }

@@ -140,13 +140,13 @@ impl<'b> Builder<'b, '_> {
             }
             let Some(node) = running.node else {
                 // Something that will run somewhere, and takes the node it gets.
-                if running.takes_node {
+                if running.escape().is_some() {
                     self.edge(pod, Vertex::Power(Power::Nodes, None), Why::Escapes);
                 }
                 continue;
             };
             self.edge(Vertex::Node(node), pod, Why::Runs);
-            if running.takes_node {
+            if running.escape().is_some() {
                 self.edge(pod, Vertex::Node(node), Why::Escapes);
             }
         }

@@ -21,10 +21,10 @@ const CANDIDATES: usize = 3;
 
 impl Assessment<'_> {
     /// The cuts, each on top of those before it.
-    pub(super) fn cuts(&self) -> Vec<Cut> {
+    pub(super) fn cuts(&self, built_in: &[bool]) -> Vec<Cut> {
         let mut cuts = Vec::new();
         let mut removed: HashSet<usize> = HashSet::new();
-        let sources = self.sources();
+        let sources = self.sources(built_in);
         let mut before = self.reaching(&self.ways, &sources);
         let mut traffic = self.traffic(&self.ways, &Without::default(), &sources);
         while cuts.len() < MOST_CUTS && before > 0 {
@@ -62,28 +62,18 @@ impl Assessment<'_> {
     }
 
     /// Who counts, by point of the graph: not those whom Kubernetes itself lets, which are nothing to remove.
-    fn sources(&self) -> Vec<bool> {
-        let mut sources = Vec::new();
-        for number in 0..self.ways.distance.len() {
-            sources.push(match self.graph.vertex(number) {
-                Vertex::Holder(_) => {
-                    let reaches = self.ways.distance[number] != u32::MAX;
-                    reaches && !self.is_built_in(&self.graph.way(&self.ways, number))
-                }
-                Vertex::Running(_) | Vertex::Node(_) => true,
-                Vertex::Cluster | Vertex::Power(..) => false,
-            });
-        }
-        sources
+    fn sources(&self, built_in: &[bool]) -> Vec<bool> {
+        let counts = |number| match self.graph.vertex(number) {
+            Vertex::Holder(index) => self.ways.reaches(number) && !built_in[index],
+            Vertex::Running(_) | Vertex::Node(_) => true,
+            Vertex::Cluster | Vertex::Power(..) => false,
+        };
+        (0..self.ways.distance.len()).map(counts).collect()
     }
 
     /// How many of them reach the whole cluster.
     fn reaching(&self, ways: &Ways, sources: &[bool]) -> usize {
-        ways.distance
-            .iter()
-            .zip(sources)
-            .filter(|(distance, counts)| **counts && **distance != u32::MAX)
-            .count()
+        sources.iter().enumerate().filter(|(number, counts)| **counts && ways.reaches(*number)).count()
     }
 
     /// Bindings by how many go through them, most first; those of Kubernetes itself are nothing to remove.

@@ -53,6 +53,13 @@ pub(crate) struct Ways {
     order: Vec<u32>,
 }
 
+impl Ways {
+    /// Whether there is a way from a point.
+    pub(crate) fn reaches(&self, point: usize) -> bool {
+        self.distance[point] != NEVER
+    }
+}
+
 impl Graph {
     /// The graph of what everybody holds.
     pub(crate) fn new(scene: &Scene<'_>, holdings: &Holdings<'_>) -> Self {

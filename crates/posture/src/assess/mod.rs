@@ -15,6 +15,7 @@ pub(crate) mod words;
 
 use std::{collections::BTreeMap, panic::resume_unwind, thread};
 
+use hashbrown::{HashMap, HashSet};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub use coverage::{Extent, MOST_GRANTS};
@@ -29,7 +30,7 @@ use self::{
     tokens::Tokens,
 };
 use crate::{
-    model::{Cluster, Workload, WorkloadKind},
+    model::{Account, Cluster, Workload, WorkloadKind},
     report::{About, Accepted, FORMAT, Finding, Report, RiskHeld, Scanned, Unread},
     risk::{ExceptionFile, NotExcepted, Risk, builtin},
 };
@@ -61,6 +62,7 @@ impl Settings {
 /// All that findings are made from.
 struct Assessment<'a> {
     cluster: &'a Cluster,
+    accounts: HashMap<(&'a str, &'a str), &'a Account>,
     holdings: Holdings<'a>,
     scene: Scene<'a>,
     graph: Graph,
@@ -80,10 +82,14 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
     let scene = Scene::new(&holdings);
     let graph = Graph::new(&scene, &holdings);
     let ways = graph.ways(&Patch::default());
-    let assessment = Assessment { cluster, holdings, scene, graph, ways, now: settings.now };
+    let accounts = cluster.accounts_by_name();
+    let assessment = Assessment { cluster, accounts, holdings, scene, graph, ways, now: settings.now };
     // Two questions to the same assessment, neither of which waits for the other.
     let (mut findings, (paths, cuts)) = thread::scope(|scope| {
-        let ways = scope.spawn(|| (assessment.paths(), assessment.cuts()));
+        let ways = scope.spawn(|| {
+            let built_in = assessment.built_in();
+            (assessment.paths(&built_in), assessment.cuts(&built_in))
+        });
         let findings = assessment.findings();
         (findings, ways.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
@@ -112,7 +118,7 @@ pub fn scan(cluster: &Cluster, settings: &Settings) -> Report {
     report
 }
 
-/// Every pod that runs and every template without pods, with the tokens it holds.
+/// Every pod that has not ended and every template, with the tokens it holds.
 pub fn tokens_of(cluster: &Cluster) -> Vec<(&Workload, Vec<HeldToken>)> {
     let tokens = Tokens::new(cluster);
     cluster.workloads.iter().filter(|w| !w.ended).map(|workload| (workload, tokens.of(workload))).collect()
@@ -168,7 +174,7 @@ fn accept(finding: &mut Finding, settings: &Settings) {
 
 /// What the risks are that findings name.
 fn about(findings: &[Finding], risks: &[Risk]) -> BTreeMap<String, About> {
-    let named: hashbrown::HashSet<&str> =
+    let named: HashSet<&str> =
         findings.iter().flat_map(|f| f.risks.iter().map(|risk| risk.id.as_str())).collect();
     let risks = risks.iter().filter(|risk| named.contains(risk.id.as_str()));
     let about = risks.map(|risk| {

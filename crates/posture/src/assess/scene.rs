@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use hashbrown::{HashMap, HashSet};
 
 use super::{
+    escape::{Weakness, weaknesses},
     held::{Held, Holdings},
     tokens::{HeldToken, Tokens},
 };
@@ -23,8 +24,15 @@ pub(crate) struct Running<'c> {
     pub(crate) node: Option<usize>,
     /// The tokens it holds.
     pub(crate) tokens: Vec<HeldToken>,
-    /// Whether a process in it takes the node.
-    pub(crate) takes_node: bool,
+    /// What weakens the wall between it and its node.
+    pub(crate) weaknesses: Vec<Weakness>,
+}
+
+impl Running<'_> {
+    /// What lets a process in it take the node.
+    pub(crate) fn escape(&self) -> Option<&Weakness> {
+        self.weaknesses.iter().find(|weakness| weakness.takes_node)
+    }
 }
 
 /// A subject with what it holds.
@@ -192,9 +200,9 @@ fn running<'c>(cluster: &'c Cluster, nodes: &HashMap<Str, usize>) -> Vec<Running
     let mut with_pods: HashSet<(&str, Str, Str)> = HashSet::new();
     let mut found = Vec::new();
     let mut add = |workload: &'c Workload, top: (Str, Str)| {
-        let takes_node = super::escape::weaknesses(workload).iter().any(|weakness| weakness.takes_node);
         let node = workload.spec.node.as_ref().and_then(|node| nodes.get(node)).copied();
-        found.push(Running { workload, top, node, tokens: tokens.of(workload), takes_node });
+        let (tokens, weaknesses) = (tokens.of(workload), weaknesses(workload));
+        found.push(Running { workload, top, node, tokens, weaknesses });
     };
     for pod in cluster.workloads.iter().filter(|w| w.kind == WorkloadKind::Pod && !w.ended) {
         let top = top(pod);

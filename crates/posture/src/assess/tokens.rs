@@ -60,10 +60,12 @@ pub(crate) struct Tokens<'c> {
 
 impl<'c> Tokens<'c> {
     pub(crate) fn new(cluster: &'c Cluster) -> Self {
-        let accounts = cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), a)).collect();
         // Of a token that was declared invalid nothing is left but the trace of its use.
         let tokens = cluster.secrets.iter().filter(|s| s.is_token() && s.invalid_since.is_none());
-        Self { accounts, secrets: tokens.map(|s| ((&*s.meta.namespace, &*s.meta.name), s)).collect() }
+        Self {
+            accounts: cluster.accounts_by_name(),
+            secrets: tokens.map(|s| ((&*s.meta.namespace, &*s.meta.name), s)).collect(),
+        }
     }
 
     /// Whether Kubernetes mounts a token by itself: the pod's word goes before the account's, and yes is the default.

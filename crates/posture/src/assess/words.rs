@@ -5,7 +5,7 @@ use super::{
     tokens::{HeldToken, Way},
 };
 use crate::{
-    model::{Cluster, Meta, Rule, Subject},
+    model::{Cluster, Meta, Rule, Str, Subject},
     rbac::{resource_matches, verb_matches},
     report::{Because, Object},
     risk::Grant,
@@ -77,7 +77,7 @@ pub(super) fn titles(titles: &[&str]) -> String {
 }
 
 /// The most reasons that one finding lists: whoever has more bindings to the same has them in the JSON of `who-can`.
-const MOST_REASONS: usize = 8;
+pub(super) const MOST_REASONS: usize = 8;
 
 /// The rules behind a finding, in words, with their bindings and roles.
 pub(super) fn because(holdings: &Holdings<'_>, risk: usize, evidence: &[Evidence]) -> Vec<Because> {
@@ -116,41 +116,37 @@ fn grant(rule: &Rule, grant: &Grant) -> String {
     let resources: Vec<&str> = rule.resources.iter().map(|r| &**r).filter(|of| covers(of)).collect();
     let groups =
         rule.groups.iter().filter(|group| grant.groups.iter().any(|wanted| verb_matches(group, wanted)));
-    let groups: Vec<&str> = groups.map(|group| &**group).filter(|group| !group.is_empty()).collect();
-    let mut said = format!("{} {}", verbs.join(", "), listed(&resources, 6));
+    let groups: Vec<&str> = groups.map(|group| &**group).collect();
+    said(&verbs, &resources, &groups, &rule.names)
+}
+
+/// `get, list pods of GROUPS, only NAMES`; the core group goes without saying.
+fn said(verbs: &[&str], resources: &[&str], groups: &[&str], names: &[Str]) -> String {
+    let mut said = format!("{} {}", verbs.join(", "), listed(resources, 6));
+    let groups: Vec<&str> = groups.iter().copied().filter(|group| !group.is_empty()).collect();
     if !groups.is_empty() {
         said.push_str(" of ");
         said.push_str(&listed(&groups, 3));
     }
-    if !rule.names.is_empty() {
+    if !names.is_empty() {
         said.push_str(", only ");
-        said.push_str(&listed(&rule.names, 4));
+        said.push_str(&listed(names, 4));
     }
     said
 }
 
 /// A rule in words: `get, list pods`, `* deployments of apps, only web`.
 pub(crate) fn rule(rule: &Rule) -> String {
-    let mut said = rule.verbs.join(", ");
+    let verbs = texts(&rule.verbs);
     if rule.urls.is_empty() {
-        said.push(' ');
-        said.push_str(&listed(&rule.resources, 6));
-        let groups: Vec<&str> =
-            rule.groups.iter().map(|group| &**group).filter(|group| !group.is_empty()).collect();
-        if !groups.is_empty() {
-            said.push_str(" of ");
-            said.push_str(&listed(&groups, 3));
-        }
-    } else {
-        said.push(' ');
-        let paths: Vec<&str> = rule.urls.iter().map(|url| if &**url == "*" { "/*" } else { url }).collect();
-        said.push_str(&listed(&paths, 6));
+        return said(&verbs, &texts(&rule.resources), &texts(&rule.groups), &rule.names);
     }
-    if !rule.names.is_empty() {
-        said.push_str(", only ");
-        said.push_str(&listed(&rule.names, 4));
-    }
-    said
+    let paths: Vec<&str> = rule.urls.iter().map(|url| if &**url == "*" { "/*" } else { url }).collect();
+    said(&verbs, &paths, &[], &rule.names)
+}
+
+fn texts(texts: &[Str]) -> Vec<&str> {
+    texts.iter().map(|text| &**text).collect()
 }
 
 /// A token that a pod holds, in words.

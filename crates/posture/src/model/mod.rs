@@ -6,6 +6,7 @@ mod workload;
 
 use std::{fmt, sync::Arc};
 
+use hashbrown::HashMap;
 use jiff::Timestamp;
 
 pub use rbac::{Binding, Role, RoleRef, Rule, Selector, Subject};
@@ -184,6 +185,14 @@ impl Cluster {
     /// Whether objects of `resource` (as `secrets`) could not be read, so that nothing follows from there being none.
     pub fn lacks(&self, resource: &str) -> bool {
         self.absent.iter().any(|absent| &*absent.resource == resource)
+    }
+
+    /// The accounts, by namespace and name.
+    pub(crate) fn accounts_by_name(&self) -> HashMap<(&str, &str), &Account> {
+        self.accounts
+            .iter()
+            .map(|account| ((&*account.meta.namespace, &*account.meta.name), account))
+            .collect()
     }
 
     /// `FILE:LINE` of an object.

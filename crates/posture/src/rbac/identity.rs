@@ -29,7 +29,7 @@ impl Identity {
             format!("system:serviceaccounts:{namespace}").into(),
             AUTHENTICATED.into(),
         ];
-        Self { user: format!("system:serviceaccount:{namespace}:{name}").into(), groups: groups.into() }
+        Self { user: user_of(namespace, name).into(), groups: groups.into() }
     }
 
     /// A user with the groups that are given, and that of all who are known, or for `system:anonymous` of all who are
@@ -111,6 +111,11 @@ impl fmt::Display for Identity {
         }
         f.write_str(&self.user)
     }
+}
+
+/// An account's user name (`pkg/serviceaccount/util.go`).
+pub(crate) fn user_of(namespace: &str, name: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{name}")
 }
 
 /// Namespace and name of an account from its user name.

@@ -10,8 +10,8 @@ mod request;
 use hashbrown::HashMap;
 
 pub(crate) use aggregate::aggregate;
-pub(crate) use identity::account_of;
 pub use identity::{ANONYMOUS, AUTHENTICATED, Identity, MASTERS, UNAUTHENTICATED};
+pub(crate) use identity::{account_of, user_of};
 pub use matching::{resource_matches, url_matches, verb_matches};
 pub use request::{Request, Target};
 

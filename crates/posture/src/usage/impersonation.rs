@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sundew_audit::{Event, User};
 
-use super::What;
+use super::{What, makes};
 use crate::rbac::{AUTHENTICATED, account_of};
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
@@ -23,7 +23,7 @@ pub(super) fn needs(event: &Event<'_>, target: &User<'_>) -> Vec<(What, String)>
     let core = if constraint.is_some() { AUTHENTICATION } else { "" };
     let mut found = Vec::new();
     let mut need = |group: &str, resource: &str, subresource: &str, namespace: &str, name: &str| {
-        found.push((resource_of(group, resource, subresource, namespace, verb), name.to_owned()));
+        found.push((What::resource(group, resource, subresource, namespace, verb), name.to_owned()));
     };
     let user = target.username.decode();
     let account = account_of(&user);
@@ -51,22 +51,8 @@ pub(super) fn needs(event: &Event<'_>, target: &User<'_>) -> Vec<(What, String)>
     }
     if let (Some(mode), Some(object)) = (verb.strip_prefix("impersonate:"), &event.object_ref) {
         let on = format!("impersonate-on:{mode}:{}", event.verb.decode());
-        let [group, resource, subresource, namespace] =
-            [&object.api_group, &object.resource, &object.subresource, &object.namespace]
-                .map(|text| text.decode());
-        let what = resource_of(&group, &resource, &subresource, &namespace, &on);
-        let nameless = event.verb == "create" && subresource.is_empty();
-        found.push((what, if nameless { String::new() } else { object.name.decode().into_owned() }));
+        let name = if makes(event) { String::new() } else { object.name.decode().into_owned() };
+        found.push((What::of(object, &on), name));
     }
     found
-}
-
-fn resource_of(group: &str, resource: &str, subresource: &str, namespace: &str, verb: &str) -> What {
-    What::Resource {
-        group: group.into(),
-        resource: resource.into(),
-        subresource: subresource.into(),
-        namespace: namespace.into(),
-        verb: verb.into(),
-    }
 }

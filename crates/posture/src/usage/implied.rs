@@ -8,33 +8,28 @@ const CERTIFICATES: &str = "certificates.k8s.io";
 /// What a use may need besides. Whether it did is not in the log: who holds all of a role's rights needs no `bind`.
 pub(super) fn by(what: &What) -> Vec<What> {
     let What::Resource { group, resource, subresource, namespace, verb } = what else { return Vec::new() };
-    let also = |group: &str, resource: &str, subresource: &str, namespace: &str, verb: &str| What::Resource {
-        group: group.into(),
-        resource: resource.into(),
-        subresource: subresource.into(),
-        namespace: namespace.into(),
-        verb: verb.into(),
-    };
     let writes = matches!(&**verb, "create" | "update" | "patch");
     match (&**group, &**resource, &**subresource) {
         // `pkg/registry/rbac/{role,rolebinding}/policybased` of the API server.
         (RBAC, "rolebindings", "") if writes => {
-            ["roles", "clusterroles"].map(|of| also(RBAC, of, "", namespace, "bind")).into()
+            ["roles", "clusterroles"].map(|of| What::resource(RBAC, of, "", namespace, "bind")).into()
         }
-        (RBAC, "clusterrolebindings", "") if writes => vec![also(RBAC, "clusterroles", "", "", "bind")],
+        (RBAC, "clusterrolebindings", "") if writes => {
+            vec![What::resource(RBAC, "clusterroles", "", "", "bind")]
+        }
         (RBAC, "roles" | "clusterroles", "") if writes => {
-            vec![also(RBAC, resource, "", namespace, "escalate")]
+            vec![What::resource(RBAC, resource, "", namespace, "escalate")]
         }
         // `plugin/pkg/admission/certificates`.
         (CERTIFICATES, "certificatesigningrequests", "approval") if writes => {
-            vec![also(CERTIFICATES, "signers", "", "", "approve")]
+            vec![What::resource(CERTIFICATES, "signers", "", "", "approve")]
         }
         (CERTIFICATES, "certificatesigningrequests", "status") if writes => {
-            vec![also(CERTIFICATES, "signers", "", "", "sign")]
+            vec![What::resource(CERTIFICATES, "signers", "", "", "sign")]
         }
         // Over a WebSocket: from 1.35 the server asks for both.
         ("", "pods", "exec" | "attach" | "portforward") if &**verb == "get" => {
-            vec![also("", "pods", subresource, namespace, "create")]
+            vec![What::resource("", "pods", subresource, namespace, "create")]
         }
         _ => Vec::new(),
     }

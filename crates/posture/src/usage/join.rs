@@ -4,7 +4,7 @@ use super::{Usage, Used, What, narrow};
 use crate::{
     assess::is_total,
     model::{Cluster, Subject},
-    rbac::{Rbac, resource_matches, verb_matches},
+    rbac::{Rbac, resource_matches, user_of, verb_matches},
     report::{Finding, Report, UsageReport, View},
     risk::{Grant, Risk},
 };
@@ -31,9 +31,7 @@ pub fn join(report: &mut Report, cluster: &Cluster, risks: &[Risk], usage: &Usag
 
 fn mark(finding: &mut Finding, risks: &[Risk], usage: &Usage) {
     let user = match finding.object.kind.as_str() {
-        "ServiceAccount" => {
-            format!("system:serviceaccount:{}:{}", finding.object.namespace, finding.object.name)
-        }
+        "ServiceAccount" => user_of(&finding.object.namespace, &finding.object.name),
         "User" => finding.object.name.clone(),
         // Members of a group use its rights under their own names.
         _ => return,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
-use sundew_audit::Event;
+use sundew_audit::{Event, ObjectRef};
 
 pub use join::join;
 pub use narrow::{GrantUse, Narrowed, narrow};
@@ -124,27 +124,17 @@ impl Usage {
         // The end of a request that takes long is told in a second event.
         used.requests += u64::from(event.stage != "ResponseStarted");
         widen(&mut used.first, &mut used.last);
-        let verb = Box::from(&*event.verb.decode());
+        let verb = event.verb.decode();
         let (what, name) = match &event.object_ref {
-            Some(object) if !object.resource.is_empty() => {
-                let what = What::Resource {
-                    group: Box::from(&*object.api_group.decode()),
-                    resource: Box::from(&*object.resource.decode()),
-                    subresource: Box::from(&*object.subresource.decode()),
-                    namespace: Box::from(&*object.namespace.decode()),
-                    verb,
-                };
-                (what, object.name.decode())
-            }
+            Some(object) if !object.resource.is_empty() => (What::of(object, &verb), object.name.decode()),
             _ => {
                 let uri = event.request_uri.decode();
                 let path = uri.split('?').next().unwrap_or_default();
-                (What::Url { path: Box::from(path), verb }, "".into())
+                (What::Url { path: path.into(), verb: (*verb).into() }, "".into())
             }
         };
-        // The name of what is made stands in the event and not in what is authorized.
-        let nameless = matches!(&what, What::Resource { verb, subresource, .. } if &**verb == "create" && subresource.is_empty());
-        used.add(what, if nameless { "" } else { &name });
+        let name = if makes(event) { "" } else { &name };
+        used.add(what, name);
     }
 
     /// The names of the identities that did anything.
@@ -162,7 +152,37 @@ impl Usage {
     }
 }
 
+/// Whether a request makes an object: its name stands in the event and not in what is authorized.
+fn makes(event: &Event<'_>) -> bool {
+    event.verb == "create" && event.object_ref.as_ref().is_none_or(|object| object.subresource.is_empty())
+}
+
 impl What {
+    /// A verb on objects.
+    pub(crate) fn resource(
+        group: &str,
+        resource: &str,
+        subresource: &str,
+        namespace: &str,
+        verb: &str,
+    ) -> Self {
+        Self::Resource {
+            group: group.into(),
+            resource: resource.into(),
+            subresource: subresource.into(),
+            namespace: namespace.into(),
+            verb: verb.into(),
+        }
+    }
+
+    /// A verb on what an event is about.
+    fn of(object: &ObjectRef<'_>, verb: &str) -> Self {
+        let [group, resource, subresource, namespace] =
+            [&object.api_group, &object.resource, &object.subresource, &object.namespace]
+                .map(|text| text.decode());
+        Self::resource(&group, &resource, &subresource, &namespace, verb)
+    }
+
     /// Whether objects of this kind keep their names.
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::Resource { resource, .. }

@@ -56,14 +56,12 @@ pub struct GrantUse {
 
 /// What would be enough for a subject. A group has no requests of its own, and nothing is said of it.
 pub fn narrow(rbac: &Rbac<'_>, usage: &Usage, subject: &Subject) -> Option<Narrowed> {
-    let user = match subject {
-        Subject::Account { namespace, name } => format!("system:serviceaccount:{namespace}:{name}"),
-        Subject::User(name) => name.to_string(),
-        Subject::Group(_) => return None,
-    };
+    if let Subject::Group(_) = subject {
+        return None;
+    }
     let who = Identity::of(subject);
     let nothing = Used::default();
-    let used = usage.of(&user).unwrap_or(&nothing);
+    let used = usage.of(who.name()).unwrap_or(&nothing);
     let mut needed: BTreeMap<(usize, usize), bool> = BTreeMap::new();
     let cluster = rbac.cluster();
     let own = who.subjects().into_iter().filter(|of| !matches!(of, Subject::Group(_)));

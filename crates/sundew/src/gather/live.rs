@@ -25,8 +25,7 @@ use crate::{
 const NO_TOKEN: &str = "other";
 
 pub(super) fn gather(source: &Source, secrets: bool) -> Result<Gathered> {
-    // Whatever a request ends with is in what is collected; the client's own log says it twice.
-    logging::start("warn,kube_client=off");
+    logging::start("warn");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -4,7 +4,6 @@ use super::{Assessment, Check};
 use crate::{
     Severity,
     assess::{graph::is_everyone, words},
-    model::Subject,
     rbac::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
     report::{Because, Finding, View},
 };
@@ -65,13 +64,9 @@ impl Assessment<'_> {
                     // Whoever was added to a binding that Kubernetes made was not by Kubernetes.
                     by_kubernetes && risks.is_empty(),
                 );
-                finding.id = words::id(&["everyone", &binding.to_string(), &subject_text(subject)]);
+                finding.id = words::id(&["everyone", &binding.to_string(), &subject.to_string()]);
                 found.push(finding);
             }
         }
     }
-}
-
-fn subject_text(subject: &Subject) -> String {
-    subject.to_string()
 }

@@ -10,7 +10,7 @@ mod unused;
 use super::{Assessment, coverage::Extent, held::Held, words};
 use crate::{
     Severity,
-    model::{Binding, Subject},
+    model::{Account, Binding, Subject},
     rbac::{ANONYMOUS, AUTHENTICATED, MASTERS, UNAUTHENTICATED},
     report::{Because, Finding, Object, View},
     risk::Risk,
@@ -23,13 +23,29 @@ impl Assessment<'_> {
         self.subjects(&mut found);
         self.roles(&mut found);
         self.bindings(&mut found);
-        self.pods(&mut found);
+        let alike = self.alike();
+        self.pods(&alike, &mut found);
         self.nodes(&mut found);
-        self.privileged(&mut found);
+        self.privileged(&alike, &mut found);
         self.tokens(&mut found);
         self.everyone(&mut found);
         self.unused(&mut found);
         found
+    }
+}
+
+impl Assessment<'_> {
+    /// The description of an account.
+    fn described(&self, subject: &Subject) -> Option<&Account> {
+        self.accounts.get(&(subject.namespace(), &**subject.name())).copied()
+    }
+
+    /// A subject, with its place where it is an account that was described.
+    fn subject(&self, subject: &Subject) -> Object {
+        self.described(subject).map_or_else(
+            || words::subject(subject),
+            |account| words::object(self.cluster, subject.kind(), &account.meta),
+        )
     }
 }
 

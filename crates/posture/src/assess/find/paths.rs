@@ -13,20 +13,19 @@ use crate::{
 
 impl Assessment<'_> {
     /// The ways, shortest first; pods of one workload with the same way are one.
-    pub(in crate::assess) fn paths(&self) -> Vec<Path> {
+    pub(in crate::assess) fn paths(&self, built_in: &[bool]) -> Vec<Path> {
         let mut found: Vec<Path> = Vec::new();
         let reaches = |vertex: Vertex| {
             let number = self.graph.number(vertex);
-            (self.ways.distance[number] != u32::MAX).then_some(number)
+            self.ways.reaches(number).then_some(number)
         };
-        for index in 0..self.scene.holders.len() {
+        for (index, &system) in built_in.iter().enumerate() {
             let Some(number) = reaches(Vertex::Holder(index)) else { continue };
             let way = self.graph.way(&self.ways, number);
             // Who gets there as one of a group is told with the group.
             if matches!(way.first(), Some((_, Why::Member))) {
                 continue;
             }
-            let system = self.is_built_in(&way);
             found.push(Path {
                 from: self.stop(Vertex::Holder(index)),
                 count: 1,
@@ -63,8 +62,15 @@ impl Assessment<'_> {
         found
     }
 
+    /// Of each holder, whether it has a way that Kubernetes itself gave it.
+    pub(in crate::assess) fn built_in(&self) -> Vec<bool> {
+        let holders = 0..self.scene.holders.len();
+        let way = |index| self.graph.way(&self.ways, self.graph.number(Vertex::Holder(index)));
+        holders.map(|index| self.is_built_in(&way(index))).collect()
+    }
+
     /// Whether the first act is allowed by bindings of Kubernetes itself only.
-    pub(in crate::assess) fn is_built_in(&self, way: &[(Vertex, Why)]) -> bool {
+    fn is_built_in(&self, way: &[(Vertex, Why)]) -> bool {
         let Some((Vertex::Holder(index), Why::Holds(number))) = way.first().copied() else { return false };
         let holder = &self.scene.holders[index];
         let evidence = self.holdings.why(&holder.subject, &holder.held[number]);
@@ -125,9 +131,8 @@ impl Assessment<'_> {
                 "takes its token from a Secret, if it has one (Secrets could not be read)".into()
             }
             (Vertex::Running(index), Why::Escapes) => {
-                let weak = super::super::escape::weaknesses(self.scene.running[index].workload);
-                let how = weak.into_iter().find(|weakness| weakness.takes_node).map(|weakness| weakness.what);
-                format!("leaves the pod: {}", how.unwrap_or_default())
+                let how = self.scene.running[index].escape().map_or("", |weakness| weakness.what.as_str());
+                format!("leaves the pod: {how}")
             }
             (_, Why::Unguards((guard, a), (pods, b))) => {
                 let parts =

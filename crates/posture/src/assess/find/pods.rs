@@ -7,12 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use super::{Assessment, Check, reason, severity};
 use crate::{
     Severity,
-    assess::{
-        escape::{Weakness, weaknesses},
-        held::Held,
-        scene::Running,
-        words,
-    },
+    assess::{escape::Weakness, held::Held, scene::Running, words},
     model::{Str, Subject, Workload},
     report::{Because, Finding, Object, View},
 };
@@ -44,7 +39,7 @@ impl Assessment<'_> {
     }
 
     /// The pods of one workload, as one. They can differ: while it is rolled out, or where a container was added to one.
-    fn alike(&self) -> Vec<Vec<usize>> {
+    pub(super) fn alike(&self) -> Vec<Vec<usize>> {
         let mut groups: BTreeMap<(&Str, &Str, &Str), Vec<usize>> = BTreeMap::new();
         for (index, running) in self.scene.running.iter().enumerate() {
             let key = (&running.workload.meta.namespace, &running.top.0, &running.top.1);
@@ -64,8 +59,8 @@ impl Assessment<'_> {
         object
     }
 
-    pub(super) fn pods(&self, found: &mut Vec<Finding>) {
-        for group in self.alike() {
+    pub(super) fn pods(&self, alike: &[Vec<usize>], found: &mut Vec<Finding>) {
+        for group in alike {
             let running = &self.scene.running[group[0]];
             let namespace = &running.workload.meta.namespace;
             let mut worst: Option<(Severity, String)> = None;
@@ -101,7 +96,7 @@ impl Assessment<'_> {
                 2 => format!("{title}, and 1 more"),
                 more => format!("{title}, and {} more", more - 1),
             };
-            because.insert(0, reason(how_many(&group, &self.scene.running)));
+            because.insert(0, reason(how_many(group, &self.scene.running)));
             let check = Check {
                 view: View::Pods,
                 rule: "pod-hot",
@@ -204,12 +199,12 @@ impl Assessment<'_> {
         }
     }
 
-    pub(super) fn privileged(&self, found: &mut Vec<Finding>) {
-        for group in self.alike() {
+    pub(super) fn privileged(&self, alike: &[Vec<usize>], found: &mut Vec<Finding>) {
+        for group in alike {
             let running = &self.scene.running[group[0]];
-            let mut weak: Vec<Weakness> = Vec::new();
-            for index in &group {
-                for weakness in weaknesses(self.scene.running[*index].workload) {
+            let mut weak: Vec<&Weakness> = Vec::new();
+            for index in group {
+                for weakness in &self.scene.running[*index].weaknesses {
                     if !weak.contains(&weakness) {
                         weak.push(weakness);
                     }
@@ -223,7 +218,7 @@ impl Assessment<'_> {
                 (std::cmp::Reverse(weakness.takes_node), std::cmp::Reverse(weakness.severity))
             });
             let worst = weak.iter().map(|weakness| weakness.severity).max().unwrap_or(Severity::Low);
-            let mut because = vec![reason(how_many(&group, &self.scene.running))];
+            let mut because = vec![reason(how_many(group, &self.scene.running))];
             because.extend(weak.iter().map(|weakness| reason(weakness.what.clone())));
             let title = match weak.iter().filter(|w| w.severity > Severity::Info).count() {
                 1 => weak[0].what.clone(),

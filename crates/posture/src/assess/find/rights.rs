@@ -1,35 +1,25 @@
 //! Subjects, roles and bindings that hold or hand out a risk.
 
-use hashbrown::HashMap;
-
 use super::{Assessment, is_of_kubernetes, may_be_of_kubernetes, severity};
 use crate::{
     assess::{held::Held, words},
-    model::{Account, Subject},
+    model::Subject,
     rbac::Identity,
     report::{Because, Finding, Object, RiskHeld, View},
 };
 
 impl Assessment<'_> {
     pub(super) fn subjects(&self, found: &mut Vec<Finding>) {
-        let accounts: HashMap<(&str, &str), &Account> =
-            self.cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), a)).collect();
         for holder in &self.scene.holders {
             if holder.held.is_empty() {
                 continue;
             }
             let subject = &*holder.subject;
-            let described = accounts.get(&(subject.namespace(), &**subject.name()));
-            let object = match (subject, described) {
-                (Subject::Account { .. }, Some(account)) => {
-                    words::object(self.cluster, subject.kind(), &account.meta)
-                }
-                _ => words::subject(subject),
-            };
+            let object = self.subject(subject);
             for held in by_place(&holder.held) {
                 let reasons = self.reasons(subject, held);
                 let system = reasons.iter().all(|b| self.is_of_kubernetes(*b, subject));
-                let because = reasons.iter().take(MOST_REASONS).map(|b| self.because(Some(*b)));
+                let because = reasons.iter().take(words::MOST_REASONS).map(|b| self.because(*b));
                 found.push(self.of_risks(View::Subjects, object.clone(), held, because.collect(), system));
             }
         }
@@ -55,7 +45,7 @@ impl Assessment<'_> {
             }
             let object = words::object(self.cluster, binding.kind(), &binding.meta);
             let system = binding.subjects.iter().all(|subject| is_of_kubernetes(binding, subject));
-            found.push(self.of_risks(View::Bindings, object, &held, vec![self.because(Some(index))], system));
+            found.push(self.of_risks(View::Bindings, object, &held, vec![self.because(index)], system));
         }
     }
 
@@ -79,8 +69,7 @@ impl Assessment<'_> {
         found
     }
 
-    fn because(&self, binding: Option<usize>) -> Because {
-        let Some(index) = binding else { return super::reason("") };
+    fn because(&self, index: usize) -> Because {
         let of = &self.cluster.bindings[index];
         let because =
             self.holdings.rbac.role_of(index).map_or_else(|| super::reason(""), |role| self.of_role(role));
@@ -164,9 +153,6 @@ impl Assessment<'_> {
         }
     }
 }
-
-/// The most bindings that one finding lists.
-const MOST_REASONS: usize = 8;
 
 /// What is held, cut by where: it is sorted so.
 fn by_place(held: &[Held]) -> impl Iterator<Item = &[Held]> {

@@ -123,8 +123,6 @@ impl Assessment<'_> {
                 mounted.entry(holder).or_default().push(&running.top.1);
             }
         }
-        let accounts: HashMap<(&str, &str), &crate::model::Account> =
-            self.cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), a)).collect();
         for (holder, mut by) in mounted {
             let subject = &*self.scene.holders[holder].subject;
             let user = crate::rbac::Identity::of(subject);
@@ -132,16 +130,11 @@ impl Assessment<'_> {
                 !matches!(of, crate::model::Subject::Group(group) if !group.starts_with("system:serviceaccounts:"))
                     && !self.holdings.rbac.bindings_of(of).is_empty()
             });
-            let account = accounts.get(&(subject.namespace(), &**subject.name()));
-            if bound || account.is_some_and(|account| account.cloud.is_some()) {
+            if bound || self.described(subject).is_some_and(|account| account.cloud.is_some()) {
                 continue;
             }
             by.sort_unstable();
             by.dedup();
-            let object = account.map_or_else(
-                || words::subject(subject),
-                |account| words::object(self.cluster, subject.kind(), &account.meta),
-            );
             let check = Check {
                 view: View::Tokens,
                 rule: "token-needless",
@@ -160,7 +153,7 @@ impl Assessment<'_> {
                 reason(format!("mounted by {}", words::listed(&by, 4))),
                 reason("no binding names the account"),
             ];
-            found.push(check.about(object, because, false));
+            found.push(check.about(self.subject(subject), because, false));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Roles that nobody has, and bindings that lead nowhere: harmless today, and rights for whoever takes the name tomorrow.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::{Assessment, Check, reason};
 use crate::{
@@ -59,8 +59,6 @@ impl Assessment<'_> {
     }
 
     fn bindings_to_nothing(&self, found: &mut Vec<Finding>) {
-        let accounts: HashMap<(&str, &str), ()> =
-            self.cluster.accounts.iter().map(|a| ((&*a.meta.namespace, &*a.meta.name), ())).collect();
         for (index, binding) in self.cluster.bindings.iter().enumerate() {
             let object = || words::object(self.cluster, binding.kind(), &binding.meta);
             let delete = || {
@@ -116,7 +114,7 @@ impl Assessment<'_> {
                 continue;
             }
             let missing = binding.subjects.iter().filter(|subject| {
-                matches!(subject, Subject::Account { namespace, name } if !accounts.contains_key(&(&**namespace, &**name)))
+                matches!(subject, Subject::Account { .. }) && self.described(subject).is_none()
             });
             let missing: Vec<_> = missing.collect();
             if missing.is_empty() {
