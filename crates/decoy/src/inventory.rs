@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -55,9 +56,73 @@ pub struct Decoy {
     /// The story it tells, such as `argocd-manager`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persona: Option<String>,
+    /// How far it has come from planting to removal; absent for a decoy that was made by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// When its planting began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub planted: Option<Timestamp>,
+    /// What was made for it in the cluster, in the order of making.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
     /// The copies of its credentials.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placements: Vec<Placement>,
+}
+
+/// How far a decoy has come. Each step is written before it is begun, so that one that was interrupted is finished or
+/// taken back by the next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Being made: some of its objects may not be there yet.
+    Planting,
+    /// Made and verified.
+    Planted,
+    /// Its placements are gone or being taken away; account and Secrets stay, so that an old copy still tells.
+    Retired,
+    /// Its tokens are refused from now on; their use is still told by the API server's own note.
+    Tombstoned,
+    /// Everything is being taken away.
+    Removing,
+}
+
+/// An object that was made for a decoy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Object {
+    /// `v1`, `apps/v1` and so on.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace; absent for what belongs to the cluster as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its uid; absent while it is not known to be made. Nothing with another uid is ever changed or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// What it is for.
+    pub part: Part,
+    /// A digest of what was made, without what the cluster adds by itself: tells whether somebody changed it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// What an object of a decoy is for: decides when it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The ServiceAccount. Stays until the decoy is removed.
+    Account,
+    /// A Secret with a token. Stays until the decoy is removed.
+    Token,
+    /// A place where a copy of a token lies, such as a workload or a ConfigMap. Goes when the decoy is retired.
+    Placement,
+    /// A role or a binding. Goes when the decoy is retired.
+    Rights,
 }
 
 /// One place where a copy of a decoy's credential lies. Each has a credential of its own: a Secret, or the id of a
@@ -192,6 +257,9 @@ impl Decoy {
             account: account.into(),
             uid: None,
             persona: None,
+            state: None,
+            planted: None,
+            objects: Vec::new(),
             placements: secret.map(placement).into_iter().collect(),
         };
         decoy.check(&format!("--decoy {text}"))?;
@@ -201,10 +269,33 @@ impl Decoy {
     fn check(&self, at: &str) -> Result<(), InventoryError> {
         label(&self.namespace, &format!("{at}.namespace"))?;
         subdomain(&self.account, &format!("{at}.account"))?;
+        for (i, object) in self.objects.iter().enumerate() {
+            object.check(&format!("{at}.objects[{i}]"))?;
+        }
         for (i, placement) in self.placements.iter().enumerate() {
             placement.check(&format!("{at}.placements[{i}]"))?;
         }
         Ok(())
+    }
+}
+
+impl Object {
+    fn check(&self, at: &str) -> Result<(), InventoryError> {
+        if let Some(namespace) = &self.namespace {
+            label(namespace, &format!("{at}.namespace"))?;
+        }
+        // Names of roles are freer than others, but none is more than one step of a path (`ValidatePathSegmentName`).
+        if matches!(self.name.as_str(), "" | "." | "..") || self.name.contains(['/', '%', '?', '#']) {
+            let (at, rule) = (format!("{at}.name"), "no `/`, `%`, `?` or `#`");
+            return Err(InventoryError::Name { at, name: self.name.clone(), rule });
+        }
+        Ok(())
+    }
+
+    /// Its kind, namespace and name.
+    fn named(&self) -> String {
+        let namespace = self.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        format!("{} {namespace}{}", self.kind, self.name)
     }
 }
 
@@ -290,6 +381,12 @@ impl Inventory {
             decoy.check(&at)?;
             let cluster = self.cluster_of(decoy);
             once(format!("decoy {} of cluster {cluster}", decoy.name()), at.clone())?;
+            for (j, object) in decoy.objects.iter().enumerate() {
+                once(
+                    format!("object {} of cluster {cluster}", object.named()),
+                    format!("{at}.objects[{j}]"),
+                )?;
+            }
             for (j, placement) in decoy.placements.iter().enumerate() {
                 let at = format!("{at}.placements[{j}]");
                 if let Some(secret) = &placement.secret {
@@ -312,7 +409,7 @@ impl Inventory {
 
 /// A DNS label (RFC 1123), as namespaces are named.
 fn label(name: &str, at: &str) -> Result<(), InventoryError> {
-    let ok = name.len() <= 63 && !name.contains('.') && is_subdomain(name);
+    let ok = is_label(name);
     let rule = "lower-case letters, digits and hyphens, at most 63";
     if ok { Ok(()) } else { Err(InventoryError::Name { at: at.into(), name: name.into(), rule }) }
 }
@@ -327,109 +424,13 @@ fn subdomain(name: &str, at: &str) -> Result<(), InventoryError> {
     }
 }
 
-fn is_subdomain(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
+    name.len() <= 63 && !name.contains('.') && is_subdomain(name)
+}
+
+pub(crate) fn is_subdomain(name: &str) -> bool {
     let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'.';
     let edge = |c: Option<&u8>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let bytes = name.as_bytes();
     bytes.len() <= 253 && bytes.iter().all(|c| inner(*c)) && edge(bytes.first()) && edge(bytes.last())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = "
-version: 1
-cluster: prod-eu
-decoys:
-- namespace: honeypot
-  account: backup-sa
-  persona: backup
-  placements:
-  - {secret: backup-sa-token, location: /opt/backup of pod file-backup, mountedBy: {pod: file-backup, nodes: [worker-1]}}
-  - {name: ci, credentialId: JTI=4c1e6c0a-7d0f-4f0e-8d1c-0d8c6f1f2a33, location: CI variable DEPLOY_TOKEN}
-- {namespace: kube-system, account: tiller, placements: [{secret: tiller-token-x7k2p}]}
-namespaces: [{name: honeypot}]
-walkers: [system:serviceaccount:velero:velero]
-";
-
-    #[test]
-    fn a_file_is_read_and_written_back_the_same() {
-        let inventory = Inventory::read(FILE).unwrap();
-        assert_eq!(inventory.decoys[0].placements[0].label(), "backup-sa-token");
-        assert_eq!(inventory.decoys[0].placements[1].label(), "ci");
-        let json = serde_json::to_string(&inventory).unwrap();
-        assert_eq!(Inventory::read(&json).unwrap(), inventory);
-    }
-
-    #[test]
-    fn the_same_decoy_twice_names_both_places() {
-        let text = FILE
-            .replace("namespace: kube-system, account: tiller", "namespace: honeypot, account: backup-sa");
-        let said = Inventory::read(&text).unwrap_err().to_string();
-        assert!(said.contains("decoy honeypot/backup-sa"), "{said}");
-        assert!(said.contains("decoys[0]") && said.contains("decoys[1]"), "{said}");
-    }
-
-    #[test]
-    fn the_same_secret_or_credential_twice_is_refused() {
-        let text = FILE.replace(
-            "- {name: ci, credentialId: JTI=4c1e6c0a-7d0f-4f0e-8d1c-0d8c6f1f2a33,",
-            "- {secret: backup-sa-token,",
-        );
-        assert!(Inventory::read(&text).unwrap_err().to_string().contains("Secret honeypot/backup-sa-token"));
-    }
-
-    #[test]
-    fn the_same_account_in_two_clusters_is_two_decoys() {
-        let text =
-            "{version: 1, decoys: [{namespace: a, account: b}, {cluster: two, namespace: a, account: b}]}";
-        assert_eq!(Inventory::read(text).unwrap().clusters().len(), 2);
-    }
-
-    #[test]
-    fn a_cluster_that_only_bait_names_is_one_of_the_inventorys() {
-        let text = "{version: 1, namespaces: [{cluster: two, name: a}]}";
-        assert!(Inventory::read(text).unwrap().clusters().contains("two"));
-    }
-
-    #[test]
-    fn names_that_kubernetes_refuses_and_other_versions_are_refused() {
-        for (text, want) in [
-            ("{version: 1, decoys: [{namespace: a_b, account: c}]}", "decoys[0].namespace: `a_b`"),
-            ("{version: 1, decoys: [{namespace: a, account: Cd}]}", "decoys[0].account: `Cd`"),
-            ("{version: 1, decoys: [{namespace: a, account: c, placements: [{}]}]}", "placements[0]"),
-            (
-                "{version: 1, decoys: [{namespace: a, account: c, placements: [{credentialId: abc}]}]}",
-                "`abc`",
-            ),
-            ("{version: 2}", "`version` is 2"),
-            ("{version: 1, decoyz: []}", "did you mean `decoys`?"),
-        ] {
-            let said = Inventory::read(text).unwrap_err().to_string();
-            assert!(said.contains(want), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_decoy_is_given_as_an_argument() {
-        let decoy = Decoy::from_argument("honeypot/backup-sa:backup-sa-token").unwrap();
-        assert_eq!(decoy.username(), "system:serviceaccount:honeypot:backup-sa");
-        assert_eq!(decoy.placements[0].secret.as_deref(), Some("backup-sa-token"));
-        assert!(Decoy::from_argument("kube-system/tiller").unwrap().placements.is_empty());
-        for bad in ["tiller", "a/b/c", "/x", "x/", "a/b:", "A/b"] {
-            let said = Decoy::from_argument(bad).unwrap_err().to_string();
-            assert!(said.contains(bad), "{said}");
-        }
-    }
-
-    #[test]
-    fn the_schema_names_every_key_of_the_file() {
-        let schema = Inventory::schema().to_string();
-        for key in
-            ["version", "decoys", "placements", "credentialId", "mountedBy", "walkers", "persona", "uid"]
-        {
-            assert!(schema.contains(&format!("\"{key}\"")), "{key}");
-        }
-    }
 }
