@@ -1,20 +1,25 @@
-//! One GET: with a time limit, a size limit, and patience with a server that is busy.
+//! One request: with a time limit, a size limit, and patience with a server that is busy.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::{Client, client::Body};
 use serde::Deserialize;
 
-use crate::trouble::{Reason, cut, of_kube};
+use crate::{
+    clock::Clock,
+    trouble::{Reason, cut, of_kube},
+};
 
 /// Plain JSON, whatever the object.
 pub(crate) const JSON: &str = "application/json";
 /// Only metadata, and no other form in its stead: a server that does not know it answers 406
 /// (meta.k8s.io/v1 `PartialObjectMetadataList`).
 pub(crate) const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// The metadata of one object, and no other form in its stead.
+pub(crate) const METADATA_OF_ONE: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const AGENT: &str = concat!("sundew/", env!("CARGO_PKG_VERSION"));
 /// The most bytes of an error's body that are read.
 const ERROR_BYTES: usize = 64 << 10;
@@ -56,14 +61,29 @@ impl Patience {
 /// Why one request brought nothing.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The server has no such path.
-    NotFound,
+    /// The server has no such path, or no such object.
+    NotFound { message: String },
+    /// There is an object of that name already (409 `AlreadyExists`).
+    Taken,
     /// What a list was to go on from is too old. The token, if the server gave one, goes on from a newer state.
     Gone { token: Option<String> },
     /// The answer is larger than allowed.
     TooLarge,
     /// Anything else.
     Because(Reason),
+}
+
+impl Refusal {
+    /// The same as a reason, where `limit` was the most bytes that the answer could have.
+    pub(crate) fn into_reason(self, limit: usize) -> Reason {
+        match self {
+            Self::NotFound { message } => Reason::Refused { status: 404, message },
+            Self::Taken => Reason::Refused { status: 409, message: "it is there already".into() },
+            Self::Gone { .. } => Reason::Expired,
+            Self::TooLarge => Reason::TooLarge { limit },
+            Self::Because(reason) => reason,
+        }
+    }
 }
 
 /// One answer that is no success.
@@ -75,8 +95,39 @@ struct Attempt {
 /// Whether, and when, to send a request again.
 enum Again {
     Never,
-    AfterStatus { asked: Option<Duration> },
+    /// The server said that it did not take it up.
+    AfterRefusal {
+        asked: Duration,
+    },
+    /// The server may have begun with it.
+    AfterStatus {
+        asked: Option<Duration>,
+    },
     AfterTransport,
+}
+
+/// A request.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'c> {
+    pub(crate) method: &'c Method,
+    /// Path and query.
+    pub(crate) path: &'c str,
+    pub(crate) accept: &'c str,
+    /// What is sent, and its type.
+    pub(crate) body: Option<(&'static str, &'c Bytes)>,
+    /// The most bytes that the answer may have, unpacked.
+    pub(crate) limit: usize,
+    /// Whether a second one does what the first one did. Else it is sent again only where the server said that it did
+    /// not take it up.
+    pub(crate) repeatable: bool,
+}
+
+/// Gives the user agent of each request: it may change with time.
+pub type Agent = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The user agent of what reads a cluster for a scan.
+pub(crate) fn usual_agent() -> Agent {
+    Arc::new(|| AGENT.to_owned())
 }
 
 /// Sends requests.
@@ -86,23 +137,38 @@ pub(crate) struct Asker {
     pub(crate) patience: Patience,
     /// Whether silence and broken connections are worth another try.
     pub(crate) known_good: bool,
+    pub(crate) agent: Agent,
+    pub(crate) clock: Arc<Clock>,
 }
 
 impl Asker {
     /// Asks for `path`, again where that helps.
     pub(crate) async fn get(&self, path: &str, accept: &str, limit: usize) -> Result<Bytes, Refusal> {
+        let method = &Method::GET;
+        self.call(Call { method, path, accept, body: None, limit, repeatable: true }).await
+    }
+
+    /// Sends a request, again where that helps and does no harm.
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Bytes, Refusal> {
         let (mut busy, mut broken) = (0, 0);
         loop {
-            let failed = match self.once(path, accept, limit).await {
+            let failed = match self.once(call).await {
                 Ok(body) => return Ok(body),
                 Err(failed) => failed,
             };
-            let wait = match failed.again {
-                Again::AfterStatus { asked } if busy < self.patience.retries => {
+            let asked = match failed.again {
+                Again::AfterRefusal { asked } => Some(Some(asked)),
+                Again::AfterStatus { asked } if call.repeatable => Some(asked),
+                _ => None,
+            };
+            let wait = match (asked, failed.again) {
+                (Some(asked), _) if busy < self.patience.retries => {
                     busy += 1;
                     self.patience.wait(busy - 1, asked)
                 }
-                Again::AfterTransport if self.known_good && broken < TRANSPORT_RETRIES => {
+                (None, Again::AfterTransport)
+                    if call.repeatable && self.known_good && broken < TRANSPORT_RETRIES =>
+                {
                     broken += 1;
                     self.patience.wait(0, None)
                 }
@@ -113,9 +179,27 @@ impl Asker {
         }
     }
 
-    async fn once(&self, path: &str, accept: &str, limit: usize) -> Result<Bytes, Attempt> {
+    async fn once(&self, call: Call<'_>) -> Result<Bytes, Attempt> {
+        let answered = async {
+            let body = self.send(call).await?;
+            match read(body, call.limit).await? {
+                (body, true) => Ok(body),
+                (_, false) => Err(Attempt { refusal: Refusal::TooLarge, again: Again::Never }),
+            }
+        };
+        self.in_time(answered).await
+    }
+
+    /// Opens an answer that comes bit by bit, such as a watch's. Not asked for again: who watches has patience of its
+    /// own.
+    pub(crate) async fn open(&self, path: &str, accept: &str) -> Result<Body, Refusal> {
+        let call = Call { method: &Method::GET, path, accept, body: None, limit: 0, repeatable: false };
+        self.in_time(self.send(call)).await.map_err(|failed| failed.refusal)
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Attempt>>) -> Result<T, Attempt> {
         let waited = self.patience.request;
-        match tokio::time::timeout(waited, self.send(path, accept, limit)).await {
+        match tokio::time::timeout(waited, answer).await {
             Ok(result) => result,
             Err(_) => Err(Attempt {
                 refusal: Refusal::Because(Reason::Silent { waited }),
@@ -124,23 +208,43 @@ impl Asker {
         }
     }
 
-    async fn send(&self, path: &str, accept: &str, limit: usize) -> Result<Bytes, Attempt> {
-        let request = Request::get(path)
-            .header(header::ACCEPT, accept)
-            .header(header::USER_AGENT, AGENT)
-            .body(Body::empty())
-            .map_err(|why| because(Reason::Unreachable { why: cut(&why.to_string()) }))?;
-        let answer = self.client.send(request).await.map_err(|error| failed(&error))?;
-        let (head, body) = answer.into_parts();
+    async fn send(&self, call: Call<'_>) -> Result<Body, Attempt> {
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(call.path)
+            .header(header::ACCEPT, call.accept)
+            .header(header::USER_AGENT, (self.agent)());
+        let mut sent = Body::empty();
+        if let Some((kind, bytes)) = call.body {
+            request = request.header(header::CONTENT_TYPE, kind);
+            sent = Body::from(bytes.clone());
+        }
+        let request =
+            request.body(sent).map_err(|why| because(Reason::Unreachable { why: cut(&why.to_string()) }))?;
+        let (head, body) = self.exchange(request).await.map_err(|error| failed(&error))?.into_parts();
         if head.status.is_success() {
-            return match read(body, limit).await? {
-                (body, true) => Ok(body),
-                (_, false) => Err(Attempt { refusal: Refusal::TooLarge, again: Again::Never }),
-            };
+            return Ok(body);
         }
         // A status is an answer even where its explanation is lost on the way.
         let explanation = read(body, ERROR_BYTES).await.map(|(body, _)| body).unwrap_or_default();
         Err(refused(head.status, &head.headers, &explanation))
+    }
+
+    /// Sends a request as it is and notes the server's time.
+    async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
+        let answer = self.client.send(request).await?;
+        self.clock.note(answer.headers());
+        Ok(answer)
+    }
+
+    /// Sends a request as it is, once, and gives nothing but the answer's status.
+    pub(crate) async fn status(&self, request: Request<Body>) -> Result<StatusCode, Reason> {
+        let waited = self.patience.request;
+        match tokio::time::timeout(waited, self.exchange(request)).await {
+            Ok(Ok(answer)) => Ok(answer.status()),
+            Ok(Err(error)) => Err(of_kube(&error)),
+            Err(_) => Err(Reason::Silent { waited }),
+        }
     }
 }
 
@@ -163,6 +267,7 @@ async fn read(mut body: Body, limit: usize) -> Result<(Bytes, bool), Attempt> {
 #[serde(default)]
 struct Status {
     message: Option<String>,
+    reason: Option<String>,
     metadata: Option<StatusMeta>,
 }
 
@@ -180,14 +285,21 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Attempt {
     match code {
         401 => because(Reason::Unauthorized),
         403 => because(Reason::Forbidden { message }),
-        404 => Attempt { refusal: Refusal::NotFound, again: Again::Never },
+        404 => Attempt { refusal: Refusal::NotFound { message }, again: Again::Never },
+        409 if said.reason.as_deref() == Some("AlreadyExists") => {
+            Attempt { refusal: Refusal::Taken, again: Again::Never }
+        }
         410 => {
             let token = said.metadata.and_then(|meta| meta.token).filter(|token| !token.is_empty());
             Attempt { refusal: Refusal::Gone { token }, again: Again::Never }
         }
         429 | 500 | 502 | 503 | 504 => Attempt {
             refusal: Refusal::Because(Reason::Refused { status: code, message }),
-            again: Again::AfterStatus { asked: retry_after(headers) },
+            again: match retry_after(headers) {
+                // The API server sends them so before it begins with a request (filters/priority-and-fairness.go).
+                Some(asked) if matches!(code, 429 | 503) => Again::AfterRefusal { asked },
+                asked => Again::AfterStatus { asked },
+            },
         },
         _ => because(Reason::Refused { status: code, message }),
     }

@@ -78,6 +78,37 @@ pub static RESOURCES: &[Resource] = &[
     everywhere(ADMISSION, SINCE_ALPHA, "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"),
 ];
 
+/// What decoys are made of besides.
+static OTHERS: &[Resource] =
+    &[in_namespaces(CORE, "configmaps", "ConfigMap"), in_namespaces(CORE, "services", "Service")];
+
+/// The kinds that decoys are made of, and Namespace, which is only read.
+pub(crate) const PLANTED: [&str; 15] = [
+    "Namespace",
+    "ServiceAccount",
+    "Secret",
+    "ConfigMap",
+    "Pod",
+    "Service",
+    "Deployment",
+    "DaemonSet",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+];
+
+/// The kind of this name, where decoys are made of it. `api_version` is `v1`, `apps/v1` and so on.
+pub(crate) fn planted(api_version: &str, kind: &str) -> Option<&'static Resource> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or((CORE, api_version));
+    let mut all = RESOURCES.iter().chain(OTHERS);
+    let found = all.find(|resource| resource.kind == kind && PLANTED.contains(&kind))?;
+    (found.group == group && found.versions[0] == version).then_some(found)
+}
+
 const fn everywhere(
     group: &'static str,
     versions: &'static [&'static str],

@@ -65,7 +65,8 @@ impl fmt::Display for Reason {
         match self {
             Self::Forbidden { message } => write!(
                 f,
-                "the account may not list it ({message}); give it the role that Sundew prints for collecting"
+                "the account may not list it or watch it ({message}); give it the role that Sundew prints for \
+                 collecting, or the rights that docs/api-requests.md names for watching"
             ),
             Self::Unauthorized => write!(f, "the server does not accept the credential (401); sign in again"),
             Self::Refused { status, message } => {

@@ -149,13 +149,12 @@ impl Reading<'_> {
     fn refused(&self, refusal: Refusal) -> End {
         match refusal {
             // A list does not vanish while it is read; a server that says so is not to be believed.
-            Refusal::NotFound if self.pages == 0 => End::NotFound,
-            Refusal::NotFound => {
+            Refusal::NotFound { .. } if self.pages == 0 => End::NotFound,
+            Refusal::NotFound { .. } => {
                 End::Failed(Reason::Refused { status: 404, message: "in the middle of the list".into() })
             }
             Refusal::Gone { .. } => End::TooOld,
-            Refusal::TooLarge => End::Failed(Reason::TooLarge { limit: self.shared.options.page_bytes }),
-            Refusal::Because(reason) => End::Failed(reason),
+            other => End::Failed(other.into_reason(self.shared.options.page_bytes)),
         }
     }
 

@@ -55,7 +55,7 @@ struct Name {
 pub(super) async fn served(asker: &Asker) -> Served {
     let group: Group = match ask(asker, &format!("/apis/{ADMISSION}")).await {
         Ok(group) => group,
-        Err(Refusal::NotFound) => return Some(HashMap::new()),
+        Err(Refusal::NotFound { .. }) => return Some(HashMap::new()),
         Err(_) => return None,
     };
     let mut served: HashMap<&'static str, &'static str> = HashMap::new();

@@ -1,15 +1,23 @@
 //! The way to a cluster: found as kubectl finds it, and tried once.
 
+mod endpoint;
 mod kubeconfig;
 mod proxy;
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{ffi::OsString, fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use kube::{Client, Config, client::ClientBuilder, config::KubeConfigOptions};
+use jiff::Timestamp;
+use kube::{
+    Client, Config,
+    client::ClientBuilder,
+    config::{AuthInfo, KubeConfigOptions},
+};
 
+pub use self::endpoint::Endpoint;
 use crate::{
-    ask::{Asker, JSON, Patience, Refusal},
+    ask::{Agent, Asker, JSON, Patience, Refusal, usual_agent},
+    clock::Clock,
     error::{ClusterError, Place},
     trouble::{Reason, of_credential, of_kube, where_broken},
 };
@@ -36,6 +44,9 @@ pub struct Connection {
     patience: Patience,
     place: Place,
     version: Result<Bytes, Reason>,
+    /// How to reach the server, with no credential in it.
+    nobody: Arc<Config>,
+    clock: Arc<Clock>,
 }
 
 impl fmt::Debug for Connection {
@@ -59,9 +70,22 @@ impl Connection {
 
     async fn open_from(options: ConnectOptions, around: &Surroundings) -> Result<Self, ClusterError> {
         let (config, place) = configure(&options, around).await?;
-        let client = client(config, &place).await?;
-        let mut connection =
-            Self { client, patience: options.patience, place, version: Err(Reason::NotAsked) };
+        let mut nobody = config.clone();
+        (nobody.auth_info, nobody.headers) = (AuthInfo::default(), Vec::new());
+        if config.accept_invalid_certs {
+            tracing::warn!(
+                server = place.server,
+                "the kubeconfig turns the check of the server's certificate off"
+            );
+        }
+        let mut connection = Self {
+            client: client(config, &place).await?,
+            patience: options.patience,
+            place,
+            version: Err(Reason::NotAsked),
+            nobody: Arc::new(nobody),
+            clock: Arc::default(),
+        };
         connection.version = connection.ask_version().await?;
         Ok(connection)
     }
@@ -77,12 +101,7 @@ impl Connection {
             Err(Refusal::Because(why @ (Reason::Unreachable { .. } | Reason::Silent { .. }))) => {
                 Err(ClusterError::Unreachable { place, why })
             }
-            Err(Refusal::Because(why)) => Ok(Err(why)),
-            Err(Refusal::TooLarge) => Ok(Err(Reason::TooLarge { limit: VERSION_BYTES })),
-            Err(Refusal::NotFound | Refusal::Gone { .. }) => {
-                let message = "the server knows no /version".into();
-                Ok(Err(Reason::Refused { status: 404, message }))
-            }
+            Err(other) => Ok(Err(other.into_reason(VERSION_BYTES))),
         }
     }
 
@@ -101,8 +120,25 @@ impl Connection {
         self.version.as_ref()
     }
 
+    /// What the server's clock shows, by the latest answer that named its time; to the second. None before.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
     pub(crate) fn asker(&self) -> Asker {
-        Asker { client: self.client.clone(), patience: self.patience, known_good: true }
+        self.asker_as(usual_agent())
+    }
+
+    /// An asker whose requests show another user agent.
+    pub(crate) fn asker_as(&self, agent: Agent) -> Asker {
+        let (client, clock) = (self.client.clone(), Arc::clone(&self.clock));
+        Asker { client, patience: self.patience, known_good: true, agent, clock }
+    }
+
+    /// An asker with no credential, over a connection of its own.
+    pub(crate) async fn nobody(&self, agent: Agent) -> Result<Asker, ClusterError> {
+        let client = client(Config::clone(&self.nobody), &self.place).await?;
+        Ok(Asker { client, ..self.asker_as(agent) })
     }
 }
 
@@ -158,12 +194,6 @@ fn in_pod(context: Option<&str>) -> Result<(Config, Place), ClusterError> {
 async fn client(mut config: Config, place: &Place) -> Result<Client, ClusterError> {
     // Its own retries know no 500, cannot be bounded in time, and would multiply with ours.
     config.default_retry = false;
-    if config.accept_invalid_certs {
-        tracing::warn!(
-            server = place.server,
-            "the kubeconfig turns the check of the server's certificate off"
-        );
-    }
     // It runs the credential plugin and waits for its end.
     let built =
         tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build));
