@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, io::Read};
 use sundew_posture::{
     Cluster, Reader,
     model::Subject,
-    questions::{Question, Reach, Target, may, who_can},
+    questions::{Question, Reach, Target, granted, may, who_can},
     rbac::{Identity, Rbac, Request},
     read::Assume,
 };
@@ -130,4 +130,39 @@ fn a_request_about_one_namespace_is_in_it() {
         let question = Question { verb: "get".into(), target, reach: Reach::All };
         assert_eq!(may(&rbac, &question, &alice).allowed, allowed, "{question}");
     }
+}
+
+#[test]
+fn what_is_granted_to_an_account_comes_through_its_groups_too_and_before_it_is_made() {
+    let cluster = cluster();
+    let grants = granted(&Rbac::new(&cluster), &Identity::account("shop", "not-made-yet"));
+    let mut through: Vec<&str> = grants.iter().map(|grant| grant.through.as_str()).collect();
+    through.dedup();
+    assert_eq!(through, ["Group system:serviceaccounts", "Group system:authenticated"]);
+    let own = granted(&Rbac::new(&cluster), &Identity::account("ci", "deployer"));
+    assert!(own.iter().any(|grant| grant.through.is_empty() && grant.binding.contains("Binding ")));
+}
+
+#[test]
+fn a_cluster_that_was_read_before_can_be_added_to() {
+    let before = cluster();
+    let text = "
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: looks-at-orders,
+ labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}},
+ rules: [{apiGroups: [shop.example], resources: [orders], verbs: [get]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: system:discovery}, rules: []}
+";
+    let mut reader = Reader::onto(before.clone());
+    reader.add("more.yaml", text.as_bytes(), &Assume::default()).unwrap();
+    let after = reader.finish();
+    let rules = |cluster: &Cluster, name: &str| {
+        cluster.roles.iter().find(|role| *role.meta.name == *name).unwrap().rules.len()
+    };
+    assert_eq!(after.roles.len(), before.roles.len() + 1, "one is new, and one stands in the other's place");
+    assert_eq!(rules(&after, "system:discovery"), 0);
+    assert_eq!(rules(&after, "view"), rules(&before, "view") + 1);
+    let untouched =
+        |c: &Cluster| (c.bindings.clone(), c.accounts.clone(), c.workloads.clone(), c.absent.clone());
+    assert_eq!(untouched(&after), untouched(&before));
 }

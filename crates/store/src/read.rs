@@ -62,6 +62,33 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
+    /// The incident that last touched the decoy `NAMESPACE/ACCOUNT` of a cluster: of those that are drills, or of those
+    /// that are none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Sqlite`] and its like.
+    pub fn latest_touch(
+        &self,
+        cluster: &str,
+        decoy: &str,
+        drill: bool,
+    ) -> Result<Option<StoredIncident>, StoreError> {
+        // What is no JSON is left out before its parts are asked for: CASE keeps that order, AND does not.
+        let found = self.incidents_by(
+            "SELECT id, closed, body, state FROM incidents
+             WHERE CASE WHEN json_valid(body) THEN
+                 body ->> '$.cluster' = ?1
+                 AND coalesce(body ->> '$.drill', 0) = ?3
+                 AND EXISTS (SELECT 1 FROM json_each(body, '$.decoys') AS touched
+                             WHERE touched.value ->> '$.name' = ?2)
+                 ELSE 0 END
+             ORDER BY last_seen DESC, id LIMIT 1",
+            (cluster, decoy, drill),
+        )?;
+        Ok(found.into_iter().next())
+    }
+
     /// What was suppressed, latest first.
     ///
     /// # Errors
@@ -148,6 +175,17 @@ impl Store {
             Ok((row.get(0)?, count(row, 1)?))
         })
         .map_err(self.failed_to("read the counters"))
+    }
+
+    /// A number that is another one once any other connection has written since: cheap to ask again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Sqlite`] and its like.
+    pub fn writes_of_others(&self) -> Result<i64, StoreError> {
+        self.connection
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(self.failed_to("see whether it was written"))
     }
 
     fn incidents_by(&self, query: &str, params: impl Params) -> Result<Vec<StoredIncident>, StoreError> {

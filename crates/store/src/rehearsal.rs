@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
-use sundew_detect::Rehearsal;
+use sundew_detect::{Purpose, Rehearsal};
 
 use crate::{
     Store, StoreError,
@@ -53,8 +53,25 @@ impl Store {
         .map_err(self.failed_to("read the rehearsals"))
     }
 
-    /// Removes the rehearsals whose time was over before `now`, and returns them: one of purpose drill that was
-    /// never used is an alarm that did not ring.
+    /// The drills whose time was over before `now` and that nothing was covered by: alarms that did not ring. They stay,
+    /// for an event that comes late.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Sqlite`] and its like.
+    pub fn missed_drills(&self, now: Timestamp) -> Result<Vec<Rehearsal>, StoreError> {
+        read::list(
+            &self.connection,
+            "SELECT nonce, purpose, decoy, not_before, not_after, used FROM rehearsals
+             WHERE purpose = ?1 AND used = 0 AND not_after < ?2 ORDER BY not_after, nonce",
+            (Purpose::Drill.as_str(), micros(now)),
+            rehearsal,
+        )
+        .map_err(self.failed_to("read the rehearsals"))
+    }
+
+    /// Removes the rehearsals whose time was over before `now`, and returns them. What was done under one is told from
+    /// then on when its event is read.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     assess::tokens_of,
     model::{Binding, Cluster, Role, RoleRef, Str, Subject, Workload, WorkloadKind},
-    rbac::{Identity, Rbac},
+    rbac::{Identity, Rbac, account_of},
     report::{Finding, Object, Path, Report},
 };
 
@@ -181,6 +181,14 @@ fn of_binding(rbac: &Rbac<'_>, namespace: &Str, name: &Str) -> Option<About> {
     about.subjects =
         binding.subjects.iter().map(|subject| subject_object(cluster, &accounts, subject)).collect();
     Some(about)
+}
+
+/// Every rule that an identity has, by itself and through its groups, with the binding and the role of each. Whether it
+/// stands in the cluster does not matter: bindings may name it before it is made.
+pub fn granted(rbac: &Rbac<'_>, identity: &Identity) -> Vec<Grant> {
+    let own = account_of(identity.name())
+        .map(|(namespace, name)| Subject::Account { namespace: namespace.into(), name: name.into() });
+    rules_of(rbac, identity, own.as_ref())
 }
 
 /// Every rule of an identity, through its groups too, with the binding of each.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use about::{About, about};
+pub use about::{About, about, granted};
 pub use asked::{AskError, Asked};
 pub use lists::{
     Bound, Listed, SecretRead, Seen, SubjectRow, TokenRead, secrets_in_pods, subjects, tokens_in_pods,

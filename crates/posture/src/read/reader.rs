@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Assume, Batch, Described, ReadError, Thing, defaults, object::Class, parse};
-use crate::model::{Absent, Cluster, Notice, Place, Str};
+use crate::model::{Absent, Cluster, Meta, Notice, Place, Str};
 
 /// Kinds whose absence from what was read is worth saying, with the resource that they are.
 const RESOURCES: [(&str, &str); 9] = [
@@ -38,6 +38,33 @@ impl Reader {
     /// Starts with nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Starts with a cluster that was read before: what is described from now on joins it, or stands in the place of
+    /// the same object. For what a cluster would be with a few objects more; aggregated roles are joined anew.
+    pub fn onto(cluster: Cluster) -> Self {
+        let mut seen = HashMap::new();
+        let mut note = |kind: &str, meta: &Meta, index: usize| {
+            seen.insert((kind.into(), meta.namespace.clone(), meta.name.clone()), index);
+        };
+        macro_rules! note {
+            ($list:ident, $object:ident, $kind:expr) => {
+                for (index, $object) in cluster.$list.iter().enumerate() {
+                    note($kind, &$object.meta, index);
+                }
+            };
+        }
+        note!(roles, role, role.kind());
+        note!(bindings, binding, binding.kind());
+        note!(accounts, _account, "ServiceAccount");
+        note!(workloads, workload, workload.kind.as_str());
+        note!(nodes, _node, "Node");
+        note!(namespaces, _namespace, "Namespace");
+        note!(secrets, _secret, "Secret");
+        note!(admission, policy, &policy.kind);
+        // What nobody described was noted when the cluster was read.
+        let kinds = RESOURCES.iter().map(|(kind, _)| (*kind).into()).collect();
+        Self { cluster, seen, kinds, ..Self::default() }
     }
 
     /// Parses one text and takes what it describes: [`parse`] and [`Reader::take`].

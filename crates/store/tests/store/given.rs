@@ -29,6 +29,7 @@ pub(crate) fn incident(id: &str, revision: u32) -> Incident {
         rules: BTreeMap::from([("tripwire.token_used".into(), u64::from(revision))]),
         attack: vec!["T1528".into()],
         could: Vec::new(),
+        peer: None,
         next: Vec::new(),
         drill: false,
     }

@@ -7,3 +7,4 @@ mod given;
 mod open;
 mod outbox;
 mod rehearsal;
+mod touch;

@@ -53,6 +53,22 @@ fn uses_are_counted_and_expiry_tells_of_those_never_used() {
 }
 
 #[test]
+fn a_drill_that_nothing_came_of_is_missed_until_it_counts_as_used_and_stays_for_what_comes_late() {
+    let mut store = Store::in_memory().unwrap();
+    store.add_rehearsal(&rehearsal("missed", 0, 20)).unwrap();
+    store.add_rehearsal(&rehearsal("later", 0, 21)).unwrap();
+    for purpose in [Purpose::Planting, Purpose::Upkeep] {
+        store.add_rehearsal(&Rehearsal { purpose, ..rehearsal(purpose.as_str(), 0, 20) }).unwrap();
+    }
+    assert_eq!(store.missed_drills(at(20)).unwrap(), []);
+    assert_eq!(store.missed_drills(at(21)).unwrap(), [rehearsal("missed", 0, 20)]);
+    let rehearsals_used = vec![("missed".to_owned(), 1)];
+    store.commit(&Commit { rehearsals_used, ..Commit::default() }).unwrap();
+    assert_eq!(store.missed_drills(at(21)).unwrap(), []);
+    assert_eq!(store.rehearsals(at(20)).unwrap().len(), 4, "nothing is removed");
+}
+
+#[test]
 fn a_command_beside_the_running_sensor_can_announce_a_rehearsal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sundew.db");
