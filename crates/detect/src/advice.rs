@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::{
     finding::DecoyRef,
     incident::{Incident, NextStep},
+    sensor,
     tripwire::rules,
 };
 
@@ -14,6 +15,9 @@ const MAX: usize = 3;
 
 /// What to run next for `incident`, most urgent first.
 pub fn next(incident: &Incident) -> Vec<NextStep> {
+    if incident.is_of_sensor() {
+        return of_sensor(incident);
+    }
     let mut steps: Vec<NextStep> =
         [bound(incident), peer(incident), credential(incident), identity(incident), log(incident)]
             .into_iter()
@@ -39,8 +43,53 @@ fn bound(incident: &Incident) -> Option<NextStep> {
     ))
 }
 
+/// Where the sensor tells of itself: what to look at.
+fn of_sensor(incident: &Incident) -> Vec<NextStep> {
+    let has = |rule: &crate::rule::Rule| incident.rules.contains_key(rule.id);
+    let status = || step("see what the sensor reads and owes", "sundew status".into());
+    let decoy = incident.decoys.first().map(|decoy| quote(&decoy.name).into_owned()).unwrap_or_default();
+    if has(&sensor::rules::SILENT) {
+        let flags = "kubectl get pods -n kube-system -l component=kube-apiserver -o yaml | grep -e --audit-";
+        return vec![
+            step("see whether and where the API server writes its audit log", flags.into()),
+            status(),
+        ];
+    }
+    if has(&sensor::rules::UNLOGGED) {
+        return vec![
+            step("use the decoy on purpose, and see which stage does not come", drill(&decoy)),
+            step(
+                "see which policy the API server has",
+                "kubectl get pods -n kube-system -l component=kube-apiserver -o yaml | grep -e --audit-policy-file".into(),
+            ),
+        ];
+    }
+    if has(&sensor::rules::DECOY_GONE) {
+        let namespace = decoy.split_once('/').map(|(namespace, _)| namespace.to_owned()).unwrap_or_default();
+        return vec![
+            step("see what of the decoys is there", "sundew status --here".into()),
+            step("see who was there", format!("kubectl get events -n {namespace} --sort-by=.lastTimestamp")),
+        ];
+    }
+    if has(&sensor::rules::DRILL_MISSED) {
+        return vec![status(), step("try it again by hand", drill(&decoy))];
+    }
+    vec![status()]
+}
+
+fn drill(decoy: &str) -> String {
+    format!("sundew drill {decoy}").trim_end().to_owned()
+}
+
 /// The pod behind the peer's address.
 fn peer(incident: &Incident) -> Option<NextStep> {
+    let known = incident.peer.as_ref().filter(|peer| peer.node.is_none());
+    if let Some(pod) = known.and_then(|peer| peer.pods.iter().find(|pod| pod.gone.is_none())) {
+        return Some(step(
+            "look at the pod behind the address",
+            format!("kubectl describe pod -n {} {}", quote(&pod.namespace), quote(&pod.name)),
+        ));
+    }
     let ip = incident
         .actor
         .ip

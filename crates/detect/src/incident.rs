@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     finding::{Actor, DecoyRef, Request, Severity},
+    peer::Peer,
     tripwire::rules,
 };
 
@@ -79,6 +80,9 @@ pub struct Incident {
     pub attack: Vec<String>,
     /// What the stolen identity could do: its risks, worst first. Empty where that was not computed.
     pub could: Vec<String>,
+    /// What stands behind the peer's address, where the cluster could be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
     /// What to run next.
     pub next: Vec<NextStep>,
     /// Set where every finding is of a drill.
@@ -87,6 +91,11 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Whether the sensor says all of it of itself: there is no intruder to tell of.
+    pub fn is_of_sensor(&self) -> bool {
+        !self.rules.is_empty() && self.rules.keys().all(|rule| rule.starts_with("sensor."))
+    }
+
     /// Whose rights are in the wrong hands, as user names with groups: the actor's, then those of the identity that the
     /// actor put on. Where servers only told of a decoy's token, they are the decoy's, and not the servers'.
     pub fn identities(&self) -> Vec<(String, &[String])> {

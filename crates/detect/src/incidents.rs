@@ -1,25 +1,26 @@
 //! Groups findings into incidents: same actor, same peer, close in time.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod grow;
+mod latest;
+
+use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    advice, client,
-    finding::{DecoyRef, Finding},
-    incident::Incident,
-    steps::{self, Stages},
-    tripwire::rules,
+use self::{
+    grow::{grow, start},
+    latest::{Latest, only_noted},
 };
-
-const MAX_CLIENTS: usize = 16;
-const MAX_DECOYS: usize = 64;
-/// How many events an incident remembers to tell a repeated one from news. The webhook repeats batches of up to 400.
-const MAX_REMEMBERED: usize = 1024;
+use crate::{advice, finding::Finding, incident::Incident, peer::Peer, steps::Stages, tripwire::rules};
 
 /// How long the API server's note of a use waits for the use itself.
 const NOTE_WAITS: SignedDuration = SignedDuration::from_millis(500);
+/// The furthest that a drill's use and the note of it are apart. What is further may be somebody's real use.
+const DRILL_NOTED: SignedDuration = SignedDuration::from_mins(1);
+/// The furthest that a drill's use and its note are apart where the note is known to be a drill's: what is further is of
+/// the next drill. The API server notes two uses of one token no closer together (its cache of tokens lives 10 s).
+const SAME_DRILL: SignedDuration = SignedDuration::from_secs(10);
 
 /// How incidents are grouped and told.
 #[derive(Debug, Clone, Copy)]
@@ -82,23 +83,12 @@ pub enum Growth {
     Grew,
 }
 
-/// Cluster, user and peer.
-type Key = (String, String, String);
-
 /// The open incidents.
 #[derive(Debug, Default)]
 pub struct Incidents {
     grouping: Grouping,
     open: HashMap<String, Open>,
     latest: Latest,
-}
-
-/// The ids of the latest incidents, by what their next finding will have.
-#[derive(Debug, Default)]
-struct Latest {
-    by_key: HashMap<Key, String>,
-    by_peer: HashMap<(String, String), String>,
-    by_placement: HashMap<Key, String>,
 }
 
 impl Incidents {
@@ -117,10 +107,7 @@ impl Incidents {
         let mut open: Vec<Open> = open.into_iter().collect();
         open.sort_by_key(|one| one.incident.last_seen);
         for one in open {
-            self.latest.note(&one.incident);
-            if used_token().iter().any(|rule| one.incident.rules.contains_key(*rule)) {
-                one.incident.decoys.iter().for_each(|decoy| self.latest.note_use(&one.incident, decoy));
-            }
+            self.latest.note_restored(&one.incident);
             self.open.insert(one.incident.id.clone(), one);
         }
     }
@@ -152,17 +139,24 @@ impl Incidents {
 
     /// Adds a 401 to an open incident that names its peer. None where there is none.
     pub fn join(&mut self, unauthorized: &Finding) -> Option<(String, Growth)> {
-        let peer = unauthorized.actor.ip.clone()?;
-        let id = self.latest.by_peer.get(&(unauthorized.cluster.clone(), peer))?.clone();
-        let open =
-            self.open.get_mut(&id).filter(|o| near(&o.incident, unauthorized.time, self.grouping.window))?;
-        grow(open, unauthorized).map(|growth| (id, growth))
+        let window = self.grouping.window;
+        let near =
+            |id: &&String| self.open.get(*id).is_some_and(|o| near(&o.incident, unauthorized.time, window));
+        let id = self.latest.same_peer(unauthorized).find(near)?.clone();
+        grow(self.open.get_mut(&id)?, unauthorized).map(|growth| (id, growth))
     }
 
     /// Writes into an incident what its identity could do, as `could` knows it now.
     pub fn set_could(&mut self, id: &str, could: impl FnOnce(&Incident) -> Vec<String>) {
         if let Some(Open { incident, .. }) = self.open.get_mut(id) {
             incident.could = could(incident);
+        }
+    }
+
+    /// Writes into an incident what stands behind its peer's address, as `peer` knows it now.
+    pub fn set_peer(&mut self, id: &str, peer: impl FnOnce(&Incident) -> Option<Peer>) {
+        if let Some(Open { incident, .. }) = self.open.get_mut(id) {
+            incident.peer = peer(incident);
         }
     }
 
@@ -209,198 +203,45 @@ impl Incidents {
         let closed: Vec<Open> = done.into_iter().filter_map(|(_, id)| self.open.remove(&id)).collect();
         if !closed.is_empty() {
             let open = &self.open;
-            self.latest.by_key.retain(|_, id| open.contains_key(id));
-            self.latest.by_peer.retain(|_, id| open.contains_key(id));
-            self.latest.by_placement.retain(|_, id| open.contains_key(id));
+            self.latest.retain(|id| open.contains_key(id));
         }
         closed
     }
 
     /// The open incident that a finding belongs to.
     fn find(&self, finding: &Finding) -> Option<String> {
-        let window = self.grouping.window;
-        let near = |id: &&String| self.open.get(*id).is_some_and(|o| near(&o.incident, finding.time, window));
-        let placed =
-            || placement_key(finding).and_then(|key| self.latest.by_placement.get(&key)).filter(near);
+        let is = |id: &String, fits: &dyn Fn(&Incident) -> bool| {
+            let incident = self.open.get(id).map(|open| &open.incident);
+            incident.is_some_and(|i| near(i, finding.time, self.grouping.window) && fits(i))
+        };
+        let placed = |fits: &dyn Fn(&Incident) -> bool| {
+            self.latest.same_placement(finding).filter(|id| is(id, fits)).cloned()
+        };
         if finding.rule == rules::TOKEN_LAST_USED.id {
-            return placed().cloned();
+            // Nothing in a note says whose use it was: long after a drill, it may be that of somebody who means it.
+            return placed(&|i| match (finding.drill, i.drill) {
+                (false, true) => near(i, finding.time, DRILL_NOTED),
+                (true, true) => near(i, finding.time, SAME_DRILL),
+                (note, known) => note == known,
+            });
         }
-        let own = self.latest.by_key.get(&key(finding)).filter(near);
+        let own = self.latest.same(finding).filter(|id| is(id, &|i| i.drill == finding.drill)).cloned();
         // The API server may note a token's use before the use itself is logged: that incident has no actor yet.
         let used = finding.rule == rules::TOKEN_USED.id;
-        let orphan = || placed().filter(|id| self.open.get(*id).is_some_and(|o| only_noted(&o.incident)));
-        own.or_else(|| orphan().filter(|_| used)).cloned()
+        let orphan = || {
+            placed(&|i| {
+                only_noted(i)
+                    && match (finding.drill, i.drill) {
+                        (true, false) => near(i, finding.time, DRILL_NOTED),
+                        (true, true) => near(i, finding.time, SAME_DRILL),
+                        (used, noted) => used == noted,
+                    }
+            })
+        };
+        own.or_else(|| orphan().filter(|_| used))
     }
-}
-
-impl Latest {
-    fn note(&mut self, incident: &Incident) {
-        let id = &incident.id;
-        if !only_noted(incident) {
-            let user = incident.actor.user.clone().unwrap_or_default();
-            let peer = incident.actor.ip.clone().unwrap_or_default();
-            self.by_peer.insert((incident.cluster.clone(), peer.clone()), id.clone());
-            self.by_key.insert((incident.cluster.clone(), user, peer), id.clone());
-        }
-    }
-
-    fn note_finding(&mut self, incident: &Incident, finding: &Finding) {
-        self.note(incident);
-        if let Some(decoy) = finding.decoy.as_ref().filter(|_| used_token().contains(&finding.rule.as_str()))
-        {
-            self.note_use(incident, decoy);
-        }
-    }
-
-    fn note_use(&mut self, incident: &Incident, decoy: &DecoyRef) {
-        let Some(placement) = decoy.placement.clone() else { return };
-        self.by_placement
-            .insert((incident.cluster.clone(), decoy.name.clone(), placement), incident.id.clone());
-    }
-}
-
-/// The rules that tell of a use of a placement's credential.
-fn used_token() -> [&'static str; 2] {
-    [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id]
-}
-
-/// An incident that knows of nothing but the API server's own note of a use.
-fn only_noted(incident: &Incident) -> bool {
-    incident.rules.keys().all(|rule| rule == rules::TOKEN_LAST_USED.id)
-}
-
-fn key(finding: &Finding) -> Key {
-    let actor = &finding.actor;
-    (finding.cluster.clone(), actor.user.clone().unwrap_or_default(), actor.ip.clone().unwrap_or_default())
-}
-
-fn placement_key(finding: &Finding) -> Option<Key> {
-    let decoy = finding.decoy.as_ref()?;
-    Some((finding.cluster.clone(), decoy.name.clone(), decoy.placement.clone()?))
 }
 
 fn near(incident: &Incident, time: Timestamp, window: SignedDuration) -> bool {
     time.duration_since(incident.last_seen) <= window && incident.first_seen.duration_since(time) <= window
-}
-
-fn start(finding: &Finding, quiet: SignedDuration) -> Open {
-    let noted = finding.rule == rules::TOKEN_LAST_USED.id;
-    let mut open = Open {
-        incident: Incident {
-            id: identity(finding),
-            revision: 0,
-            cluster: finding.cluster.clone(),
-            severity: finding.severity,
-            title: finding.title.clone(),
-            // The API server only took note: who used the token is not known yet.
-            actor: if noted { Default::default() } else { finding.actor.clone() },
-            clients: Vec::new(),
-            tool: None,
-            first_seen: finding.time,
-            last_seen: finding.time,
-            decoys: Vec::new(),
-            steps: Vec::new(),
-            findings: 0,
-            rules: BTreeMap::new(),
-            attack: Vec::new(),
-            could: Vec::new(),
-            next: Vec::new(),
-            drill: finding.drill,
-        },
-        state: State { quiet: quiet.as_secs(), ..State::default() },
-    };
-    // A fresh incident has counted nothing, so this always grows.
-    let _ = grow(&mut open, finding);
-    open
-}
-
-/// A stable id that follows from the incident's first event: the same log read again after a loss of the store gives
-/// the same incident the same id.
-fn identity(finding: &Finding) -> String {
-    let (cluster, user, peer) = key(finding);
-    let time = finding.time.to_string();
-    let first = [&cluster, &user, &peer, &finding.rule, &finding.stage_time, &time].map(String::as_str);
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for part in first.into_iter().chain(finding.audit_ids.iter().map(String::as_str)) {
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part.as_bytes());
-    }
-    let digest = context.finish();
-    let hex: String = digest.as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("inc-{hex}")
-}
-
-/// Adds a finding. None where its event was counted already.
-fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
-    let Open { incident, state } = open;
-    let seen = event_hash(finding);
-    if state.seen.contains(&seen) {
-        return None;
-    }
-    state.seen.push_back(seen);
-    if state.seen.len() > MAX_REMEMBERED {
-        state.seen.pop_front();
-    }
-    let noted =
-        only_noted(incident) && finding.rule != rules::TOKEN_LAST_USED.id && !incident.rules.is_empty();
-    if noted {
-        incident.actor = finding.actor.clone();
-        incident.title.clone_from(&finding.title);
-    }
-    let worse = finding.severity > incident.severity;
-    if worse {
-        incident.severity = finding.severity;
-        incident.title.clone_from(&finding.title);
-    }
-    incident.findings += 1;
-    // What follows from a use without saying whose it was, does not make a drill the real thing.
-    let aside = finding.rule == rules::TOKEN_LAST_USED.id || finding.rule == rules::UNAUTHORIZED.id;
-    incident.drill = if noted { finding.drill } else { incident.drill && (finding.drill || aside) };
-    *incident.rules.entry(finding.rule.clone()).or_default() += 1;
-    incident.first_seen = incident.first_seen.min(finding.time);
-    incident.last_seen = incident.last_seen.max(finding.time);
-    incident.attack.extend(finding.attack.iter().cloned());
-    incident.attack.sort_unstable();
-    incident.attack.dedup();
-    add_client(incident, finding);
-    let new_decoy = add_decoy(incident, finding);
-    steps::add(&mut incident.steps, &mut state.stages, finding);
-    Some(if worse || new_decoy || noted { Growth::Worse } else { Growth::Grew })
-}
-
-/// What makes an event the same event again. The client chooses the audit id, and two requests may reach a stage in
-/// the same microsecond: so everything that tells them apart belongs to it.
-fn event_hash(finding: &Finding) -> u64 {
-    let Finding { audit_ids, stage, stage_time, rule, request, actor, .. } = finding;
-    let text = format!("{audit_ids:?}\0{stage}\0{stage_time}\0{rule}\0{request:?}\0{actor:?}");
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    digest.as_ref().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-fn add_client(incident: &mut Incident, finding: &Finding) {
-    let Some(name) = finding.actor.client.as_ref().filter(|_| finding.rule != rules::TOKEN_LAST_USED.id)
-    else {
-        return;
-    };
-    if !incident.clients.contains(name) && incident.clients.len() < MAX_CLIENTS {
-        incident.clients.push(name.clone());
-    }
-    if incident.tool.is_none() {
-        incident.tool = client::tool(name).map(str::to_owned);
-    }
-}
-
-/// True if this names a decoy or a placement that was not known before.
-fn add_decoy(incident: &mut Incident, finding: &Finding) -> bool {
-    let Some(decoy) = &finding.decoy else { return false };
-    if incident.decoys.iter().any(|d| d == decoy || d.name == decoy.name && decoy.placement.is_none()) {
-        return false;
-    }
-    // A decoy that is known now with its placement replaces the same one without.
-    match incident.decoys.iter().position(|d| d.name == decoy.name && d.placement.is_none()) {
-        Some(known) => incident.decoys[known] = decoy.clone(),
-        None if incident.decoys.len() < MAX_DECOYS => incident.decoys.push(decoy.clone()),
-        None => return false,
-    }
-    !incident.rules.is_empty() && incident.findings > 1
 }

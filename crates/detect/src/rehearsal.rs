@@ -1,4 +1,5 @@
-//! Requests that Sundew itself makes against decoys: while planting, and in a drill.
+//! Requests that Sundew itself makes against decoys: while planting, in a drill, and when it looks
+//! after them.
 //!
 //! They are told apart by a nonce in the user agent that only the store knows, for a short time. A constant would be
 //! the first thing that an intruder sends.
@@ -19,6 +20,8 @@ pub enum Purpose {
     Planting,
     /// The alarm is tried out: told, and marked.
     Drill,
+    /// Sundew looks at a decoy's Secret by its name, or sets the label on it back: nothing to tell. Covers nothing else.
+    Upkeep,
 }
 
 impl Purpose {
@@ -27,6 +30,7 @@ impl Purpose {
         match self {
             Self::Planting => "planting",
             Self::Drill => "drill",
+            Self::Upkeep => "upkeep",
         }
     }
 }
@@ -44,7 +48,8 @@ impl FromStr for Purpose {
         match word {
             "planting" => Ok(Self::Planting),
             "drill" => Ok(Self::Drill),
-            other => Err(format!("`{other}` is no purpose of a rehearsal; use planting or drill")),
+            "upkeep" => Ok(Self::Upkeep),
+            other => Err(format!("`{other}` is no purpose of a rehearsal; use planting, drill or upkeep")),
         }
     }
 }
@@ -92,12 +97,28 @@ impl Rehearsal {
     /// Whether `finding` is this rehearsal.
     pub fn covers(&self, finding: &Finding) -> bool {
         let shown = words(finding).any(|word| word == self.nonce);
-        // Whoever makes a decoy has no use for its credential.
-        let fits = self.purpose == Purpose::Drill || finding.rule != rules::TOKEN_USED.id;
-        self.nonce.len() >= Self::NONCE_LENGTH
-            && shown
-            && fits
-            && finding.decoy.as_ref().is_some_and(|touched| self.is_about(touched))
+        let verb = finding.request.verb.as_str();
+        let fits = match self.purpose {
+            Purpose::Drill => true,
+            // Whoever makes a decoy has no use for its credential.
+            Purpose::Planting => finding.rule != rules::TOKEN_USED.id,
+            Purpose::Upkeep => {
+                finding.rule == rules::SECRET_TOUCHED.id && ["get", "list", "watch", "patch"].contains(&verb)
+            }
+        };
+        self.nonce.len() >= Self::NONCE_LENGTH && shown && fits && self.is_about_and_now(finding)
+    }
+
+    /// Whether `finding` is the API server's note of a use that this drill may have made. A note has no client, so
+    /// nothing but decoy and time can tell.
+    pub fn may_have_made(&self, finding: &Finding) -> bool {
+        self.purpose == Purpose::Drill
+            && finding.rule == rules::TOKEN_LAST_USED.id
+            && self.is_about_and_now(finding)
+    }
+
+    fn is_about_and_now(&self, finding: &Finding) -> bool {
+        finding.decoy.as_ref().is_some_and(|touched| self.is_about(touched))
             && (self.not_before..=self.not_after).contains(&finding.time)
     }
 

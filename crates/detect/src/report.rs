@@ -33,6 +33,41 @@ pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: Deco
     }
 }
 
+/// The finding that the label of last use on a decoy's Secret `NAMESPACE/NAME` shows a use at about `now`, as an audit
+/// event of the API server's own patch would: so both join one incident. `seen` tells a repeat from news.
+pub fn label_changed(
+    cluster: &str,
+    decoy: DecoyRef,
+    [namespace, name]: [&str; 2],
+    now: Timestamp,
+    seen: &str,
+) -> Finding {
+    let rule = &crate::tripwire::rules::TOKEN_LAST_USED;
+    Finding {
+        time: now,
+        cluster: cluster.to_owned(),
+        severity: rule.severity,
+        detector: Detector::Tripwire,
+        rule: rule.id.to_owned(),
+        title: rule.title.replace("{decoy}", &decoy.name),
+        audit_ids: Vec::new(),
+        actor: Actor { user: Some("system:apiserver".into()), ..Actor::default() },
+        decoy: Some(decoy),
+        attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
+        request: Request {
+            verb: "patch".into(),
+            uri: format!("/api/v1/namespaces/{namespace}/secrets/{name}"),
+            resource: "secrets".into(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            code: None,
+        },
+        drill: false,
+        stage: "LabelSeen".into(),
+        stage_time: seen.to_owned(),
+    }
+}
+
 fn actor(event: &Event<'_>) -> Actor {
     let some = |t: Text<'_>| (!t.is_empty()).then(|| text(t));
     Actor {

@@ -157,7 +157,7 @@ impl Digest {
 
     /// The headline with the facts that decide whether to get up, in one line: for notifications.
     pub fn sentence(&self) -> String {
-        let wanted = |f: &&Fact| matches!(f.label, "From" | "Leaked copy" | "Outcome");
+        let wanted = |f: &&Fact| matches!(f.label, "From" | "Behind it" | "Leaked copy" | "Outcome");
         self.facts.iter().filter(wanted).fold(self.headline(), |mut line, fact| {
             let _ = write!(line, " | {}: {}", fact.label, fact.text());
             line

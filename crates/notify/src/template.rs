@@ -37,6 +37,7 @@ const PLACEHOLDERS: &[&str] = &[
     "incident.rules",
     "incident.attack",
     "incident.could",
+    "incident.peer",
     "incident.next",
     "incident.drill",
 ];

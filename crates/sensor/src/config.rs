@@ -1,18 +1,29 @@
 //! The configuration of `sundew watch`.
 
 mod entries;
+mod error;
+mod sources;
+mod times;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
-use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use sundew_decoy::yaml::{self, YamlError};
-use sundew_detect::Grouping;
-use sundew_notify::{FileConfig, SinkConfig, SinkError, SlackConfig, TerminalConfig, WebhookConfig};
-use thiserror::Error;
+use sundew_notify::{FileConfig, SinkConfig, SlackConfig, TerminalConfig, WebhookConfig};
 
-use self::entries::{Kind, Tagged};
+use self::{
+    entries::{Kind, Tagged},
+    sources::SourceKind,
+};
+pub use self::{
+    error::ConfigError,
+    sources::{ClusterSource, FileSource, SourceConfig, Start, StdinSource, WebhookSource},
+    times::{DrillConfig, IncidentsConfig, Silence},
+};
 
 /// The value of `version` in the files that this program reads.
 pub const VERSION: u32 = 1;
@@ -43,6 +54,9 @@ pub struct Config {
     /// How findings are grouped and told.
     #[schemars(default)]
     pub incidents: IncidentsConfig,
+    /// Drills that the sensor runs by itself.
+    #[schemars(default)]
+    pub drill: Option<DrillConfig>,
 }
 
 /// The version alone: another one may have other keys.
@@ -69,26 +83,8 @@ struct Head {
     sinks: Vec<Tagged<SinkKind>>,
     #[serde(default)]
     incidents: IncidentsConfig,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum SourceKind {
-    File,
-    Webhook,
-    Stdin,
-}
-
-impl Kind for SourceKind {
-    type Entry = SourceConfig;
-
-    fn read<'de, D: Deserializer<'de>>(self, entry: D) -> Result<SourceConfig, D::Error> {
-        match self {
-            Self::File => FileSource::deserialize(entry).map(SourceConfig::File),
-            Self::Webhook => WebhookSource::deserialize(entry).map(SourceConfig::Webhook),
-            Self::Stdin => StdinSource::deserialize(entry).map(SourceConfig::Stdin),
-        }
-    }
+    #[serde(default)]
+    drill: Option<DrillConfig>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -119,185 +115,6 @@ fn default_cluster() -> String {
 
 fn default_store() -> PathBuf {
     "sundew.db".into()
-}
-
-/// Where events come from, told apart by `type`.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(tag = "type", rename_all = "camelCase")]
-pub enum SourceConfig {
-    /// Follows the API server's log file through its rotations.
-    File(FileSource),
-    /// Takes what the API server's audit webhook posts.
-    Webhook(WebhookSource),
-    /// Reads standard input to its end.
-    Stdin(StdinSource),
-}
-
-/// Follows a log file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct FileSource {
-    /// Names the source; unique. The position is kept under it.
-    pub name: String,
-    /// The cluster, where it is not the configuration's.
-    #[serde(default)]
-    pub cluster: Option<String>,
-    /// The log.
-    pub path: PathBuf,
-    /// Where to begin the first time.
-    #[serde(default)]
-    pub start: Start,
-}
-
-/// Where to begin with a log that was never read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Start {
-    /// With its first line.
-    #[default]
-    Beginning,
-    /// After its last line.
-    End,
-    /// With the oldest rotated file beside it.
-    OldestBackup,
-}
-
-/// Takes what the API server's audit webhook posts, over TLS. Closed until a token or a client authority is given.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct WebhookSource {
-    /// Names the source; unique.
-    pub name: String,
-    /// The cluster, where it is not the configuration's.
-    #[serde(default)]
-    pub cluster: Option<String>,
-    /// Address and port to listen on, such as `0.0.0.0:9443`.
-    pub listen: std::net::SocketAddr,
-    /// The certificate chain to show, PEM.
-    pub cert_file: PathBuf,
-    /// Its private key, PEM.
-    pub key_file: PathBuf,
-    /// A file with the bearer token that clients must show.
-    #[serde(default)]
-    pub token_file: Option<PathBuf>,
-    /// The authorities whose client certificates are taken, PEM. Given both, a client needs both.
-    #[serde(default)]
-    pub client_ca_file: Option<PathBuf>,
-    /// The largest body taken, in bytes.
-    #[serde(default = "default_max_body")]
-    pub max_body: usize,
-}
-
-fn default_max_body() -> usize {
-    32 << 20
-}
-
-/// Reads standard input.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct StdinSource {
-    /// Names the source; unique.
-    pub name: String,
-    /// The cluster, where it is not the configuration's.
-    #[serde(default)]
-    pub cluster: Option<String>,
-}
-
-/// How findings are grouped and told. Times such as `15m`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct IncidentsConfig {
-    /// Findings of one actor and peer further apart than this are different incidents.
-    #[serde(deserialize_with = "duration")]
-    #[schemars(with = "String")]
-    pub window: SignedDuration,
-    /// The shortest time between two updates about one incident; doubles with each.
-    #[serde(deserialize_with = "duration")]
-    #[schemars(with = "String")]
-    pub quiet: SignedDuration,
-    /// How long a message that cannot be delivered is tried before it is put aside.
-    #[serde(deserialize_with = "duration")]
-    #[schemars(with = "String")]
-    pub give_up_after: SignedDuration,
-}
-
-impl Default for IncidentsConfig {
-    fn default() -> Self {
-        let grouping = Grouping::default();
-        Self { window: grouping.window, quiet: grouping.quiet, give_up_after: SignedDuration::from_hours(72) }
-    }
-}
-
-impl IncidentsConfig {
-    pub(crate) fn grouping(&self) -> Grouping {
-        let default = Grouping::default();
-        let longest_quiet = default.longest_quiet.max(self.quiet);
-        Grouping { window: self.window, quiet: self.quiet, longest_quiet, ..default }
-    }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let wrong = || serde::de::Error::custom(format!("`{text}` is no time; write it like 30s, 15m or 72h"));
-    let duration: SignedDuration = text.parse().map_err(|_| wrong())?;
-    if duration.is_positive() { Ok(duration) } else { Err(wrong()) }
-}
-
-/// What is wrong with a configuration.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The text is no configuration.
-    #[error("{}: {source}", path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        source: YamlError,
-    },
-    /// The parts do not fit together.
-    #[error("{}: {problem}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-    /// A sink's name.
-    #[error("{}: {source}", path.display())]
-    Sink {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: SinkError,
-    },
-}
-
-impl SourceConfig {
-    /// The name that it was given.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::File(s) => &s.name,
-            Self::Webhook(s) => &s.name,
-            Self::Stdin(s) => &s.name,
-        }
-    }
-
-    /// The cluster that it was given.
-    pub fn cluster(&self) -> Option<&str> {
-        match self {
-            Self::File(s) => s.cluster.as_deref(),
-            Self::Webhook(s) => s.cluster.as_deref(),
-            Self::Stdin(s) => s.cluster.as_deref(),
-        }
-    }
 }
 
 impl Config {
@@ -339,11 +156,11 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, YamlError> {
-        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents } =
+        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents, drill } =
             yaml::read(text)?;
         let sources = entries::read(text, "sources", &sources)?;
         let sinks = entries::read(text, "sinks", &sinks)?;
-        Ok(Self { version, cluster, inventory, posture, store, sources, sinks, incidents })
+        Ok(Self { version, cluster, inventory, posture, store, sources, sinks, incidents, drill })
     }
 
     /// The JSON Schema of the file.
@@ -382,6 +199,19 @@ impl Config {
         if self.sources.iter().filter(|s| matches!(s, SourceConfig::Stdin(_))).count() > 1 {
             return Err("standard input can be read by one source only".into());
         }
+        self.check_webhooks()?;
+        self.check_clusters()?;
+        let decoys = |source: &SourceConfig| !source.is_audit() && source.sees_decoys();
+        if self.drill.is_some() && !self.sources.iter().any(decoys) {
+            return Err(
+                "`drill` needs a source of type cluster, whose API server the decoys are used at; add one, or run `sundew drill` elsewhere"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_webhooks(&self) -> Result<(), String> {
         for source in &self.sources {
             if let SourceConfig::Webhook(webhook) = source
                 && webhook.token_file.is_none()
@@ -396,6 +226,24 @@ impl Config {
         Ok(())
     }
 
+    fn check_clusters(&self) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        for source in &self.sources {
+            let SourceConfig::Cluster(cluster) = source else { continue };
+            let name = &cluster.name;
+            if !cluster.pods && !cluster.secrets {
+                return Err(format!("source `{name}` would watch nothing; leave `pods` or `secrets` on"));
+            }
+            let of = self.cluster_of(source);
+            if !seen.insert(of) {
+                return Err(format!(
+                    "source `{name}` is the second of type cluster that is of cluster `{of}`; one sees all of it, so leave one out or give it another `cluster`"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes relative paths start at `folder`.
     fn resolve(&mut self, folder: &Path) {
         let at = |path: &mut PathBuf| *path = folder.join(&*path);
@@ -403,18 +251,7 @@ impl Config {
         maybe(&mut self.inventory);
         maybe(&mut self.posture);
         at(&mut self.store);
-        for source in &mut self.sources {
-            match source {
-                SourceConfig::File(s) => at(&mut s.path),
-                SourceConfig::Webhook(s) => {
-                    at(&mut s.cert_file);
-                    at(&mut s.key_file);
-                    maybe(&mut s.token_file);
-                    maybe(&mut s.client_ca_file);
-                }
-                SourceConfig::Stdin(_) => {}
-            }
-        }
+        self.sources.iter_mut().for_each(|source| source.resolve(folder));
         for sink in &mut self.sinks {
             match sink {
                 SinkConfig::File(s) => at(&mut s.path),

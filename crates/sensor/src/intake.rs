@@ -1,8 +1,10 @@
 //! What the pipeline is given, above all what sources read.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
-use sundew_detect::{Grouping, Severity, Tripwire};
+use jiff::SignedDuration;
+use sundew_cluster::Pods;
+use sundew_detect::{Finding, Grouping, Severity, Tripwire};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{posture::Posture, source::file::Notice};
@@ -23,6 +25,10 @@ pub(crate) enum Input {
     Grouping(Grouping),
     /// Another report from now on of what identities could do, or none.
     Posture(Option<Scanned>),
+    /// Other sources from now on.
+    Sources(Vec<Expected>),
+    /// The pods of a cluster from now on, or none any more.
+    Pods(String, Option<Arc<RwLock<Pods>>>),
     /// Time has passed.
     Tick,
     /// Write what is left, say so, and end.
@@ -34,6 +40,20 @@ pub(crate) enum Input {
 pub(crate) struct SinkWants {
     pub(crate) name: String,
     pub(crate) least: Severity,
+}
+
+/// A source, and what is expected of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) origin: Origin,
+    /// Whether it brings audit events.
+    pub(crate) audit: bool,
+    /// How long it may bring nothing before that is an alert.
+    pub(crate) silence: Option<SignedDuration>,
+    /// What it reads, in words.
+    pub(crate) place: String,
+    /// What to look at where it brings nothing.
+    pub(crate) advice: &'static str,
 }
 
 /// What the identities of a cluster could do.
@@ -61,6 +81,10 @@ pub(crate) enum Payload {
     LongPiece(Vec<u8>, bool),
     /// The end of an over-long line: its head, and its length in bytes.
     LongLine(Vec<u8>, u64),
+    /// What a source found by itself.
+    Finding(Box<Finding>),
+    /// Nothing but a position, or notices.
+    Nothing,
     /// The source has ended.
     End,
 }

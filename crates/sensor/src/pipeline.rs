@@ -1,24 +1,28 @@
 //! The one thread where batches become incidents: judged in order, and written in one transaction with the position
 //! they were read up to.
 
+mod heartbeat;
+mod peer;
+mod rehearsed;
 mod trouble;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, RwLock, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use sundew_audit::{Event, Item, Unwrapper};
+use sundew_cluster::Pods;
 use sundew_detect::{
-    Change, Desk, Duty, Finding, Growth, Incident, Incidents, Outcome, Purpose, Rehearsal, Tripwire,
+    Change, Desk, Duty, Finding, Growth, Incident, Incidents, Outcome, Purpose, Tripwire,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
 use tokio::sync::{mpsc, oneshot};
 
-use self::trouble::LongLine;
+use self::{heartbeat::Heartbeat, trouble::LongLine};
 use crate::{
     clock::Clock,
     delivery::Office,
@@ -42,6 +46,9 @@ pub(crate) struct Pipeline {
     incidents: Incidents,
     sinks: Vec<SinkWants>,
     posture: Option<Scanned>,
+    /// The pods of each cluster that is watched.
+    pods: HashMap<String, Arc<RwLock<Pods>>>,
+    heartbeat: Heartbeat,
     unwrappers: HashMap<Origin, Unwrapper>,
     long_lines: HashMap<Origin, LongLine>,
     /// What is owed to the store.
@@ -77,6 +84,8 @@ impl Pipeline {
             incidents,
             sinks,
             posture: None,
+            pods: HashMap::new(),
+            heartbeat: Heartbeat::new(office.clock.now()),
             unwrappers: HashMap::new(),
             long_lines: HashMap::new(),
             pending: Commit::default(),
@@ -126,6 +135,9 @@ impl Pipeline {
             Input::Sinks(sinks) => self.sinks = sinks,
             Input::Grouping(grouping) => self.incidents.regroup(grouping),
             Input::Posture(posture) => self.posture = posture,
+            Input::Sources(expected) => self.expect(expected),
+            Input::Pods(cluster, Some(pods)) => _ = self.pods.insert(cluster, pods),
+            Input::Pods(cluster, None) => _ = self.pods.remove(&cluster),
             Input::Tick => self.tick(),
             Input::Stop(done) => return Some(done),
         }
@@ -137,6 +149,7 @@ impl Pipeline {
         for notice in &batch.notices {
             self.notice(&origin, notice);
         }
+        self.hear(&origin, &batch.payload);
         match batch.payload {
             Payload::Lines(lines) => self.lines(&origin, &lines),
             Payload::Document(document) => {
@@ -146,6 +159,8 @@ impl Pipeline {
             }
             Payload::LongPiece(piece, first) => self.long_piece(&origin, &piece, first),
             Payload::LongLine(head, bytes) => self.long_line(&origin, &head, bytes),
+            Payload::Finding(finding) => self.reported(&finding),
+            Payload::Nothing => {}
             Payload::End => {
                 let mut unwrapper = self.unwrappers.remove(&origin).unwrap_or_default();
                 unwrapper.finish(&mut |item| self.item(&origin, item));
@@ -184,7 +199,10 @@ impl Pipeline {
         self.counters.events.fetch_add(1, Ordering::Relaxed);
         for signal in self.tripwire.judge(&origin.cluster, event) {
             match self.desk.decide(signal) {
-                Some(Outcome::Finding(finding)) => self.finding(&finding),
+                Some(Outcome::Finding(finding)) => {
+                    self.logged(&finding);
+                    self.finding(&finding);
+                }
                 Some(Outcome::Unauthorized(finding)) => {
                     let grown = self.incidents.join(&finding);
                     self.note_growth(grown);
@@ -198,27 +216,13 @@ impl Pipeline {
         let mut finding = finding.clone();
         match self.rehearsed(&finding) {
             Some(Purpose::Planting) => return self.desk.suppress(Duty::Planting, finding),
+            Some(Purpose::Upkeep) => return self.desk.suppress(Duty::Upkeep, finding),
             Some(Purpose::Drill) => finding.drill = true,
             None => {}
         }
         self.counters.findings.fetch_add(1, Ordering::Relaxed);
         let grown = self.incidents.add(&finding);
         self.note_growth(grown);
-    }
-
-    /// Whether Sundew itself did this. The store is asked when a nonce is shown, and not before: a drill may have been
-    /// announced a moment ago by another process.
-    fn rehearsed(&mut self, finding: &Finding) -> Option<Purpose> {
-        if !Rehearsal::could_cover(finding) {
-            return None;
-        }
-        let announced = self.ledger.lock().rehearsals(finding.time);
-        // A store that cannot be read makes an alert too many, never one too few.
-        let announced =
-            announced.inspect_err(|error| tracing::error!(%error, "cannot read rehearsals")).ok()?;
-        let covering = announced.into_iter().find(|rehearsal| rehearsal.covers(finding))?;
-        self.pending.rehearsals_used.push((covering.nonce, 1));
-        Some(covering.purpose)
     }
 
     fn note_growth(&mut self, grown: Option<(String, Growth)>) {
@@ -233,6 +237,9 @@ impl Pipeline {
     }
 
     fn tick(&mut self) {
+        self.look_for_silence();
+        self.look_for_unlogged();
+        self.look_for_missed_drills();
         // What grew is told before anything is closed: the events of an old log are older than any window.
         if !self.grown.is_empty() {
             self.write();
@@ -247,6 +254,7 @@ impl Pipeline {
         if self.last_forgot.elapsed() >= FORGET_EVERY {
             self.last_forgot = Instant::now();
             self.forget();
+            self.forget_rehearsals(self.clock.now());
         }
     }
 
@@ -289,6 +297,7 @@ impl Pipeline {
         let mut changed = BTreeSet::new();
         for (id, growth) in std::mem::take(&mut self.grown) {
             self.incidents.set_could(&id, |incident| could(self.posture.as_ref(), incident));
+            self.incidents.set_peer(&id, |incident| peer::behind(&self.pods, incident));
             if let Some((incident, due)) = self.incidents.schedule(&id, growth, now) {
                 let change = if growth == Growth::Opened { Change::Opened } else { Change::Updated };
                 self.owe(&incident, change, due);

@@ -1,86 +1,43 @@
 //! The running sensor: starts what the configuration names, lets it be changed while it runs, and stops it cleanly.
 
-use std::{collections::HashSet, sync::Arc, thread::JoinHandle, time::Duration};
+mod checks;
+mod drills;
+mod error;
+mod sinks;
+mod sources;
+
+use std::{path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 
 use sundew_decoy::Inventory;
 use sundew_detect::{Incidents, Severity, Tripwire};
-use sundew_notify::{Backoff, Sink, SinkError};
-use sundew_store::{Opened, Store, StoreError};
-use thiserror::Error;
+use sundew_notify::{Backoff, Sink};
+use sundew_store::{Opened, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use self::error::SensorError;
+use self::{
+    checks::{check_clusters, stdin_of, warn_of_unseen},
+    drills::{Drills, Plan},
+    sinks::{Told, only_sinks, sinks, wants, warn_of_orphans},
+    sources::{Running, stop_source},
+};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Config, SourceConfig},
     delivery::{Couriers, Office},
-    intake::{Input, Intake, Origin, Scanned, SinkWants},
+    intake::{Input, Intake, Scanned},
     ledger::Ledger,
     patience::Patience,
     pipeline::Pipeline,
     posture::{Posture, PostureError},
-    source::{file::TailError, follow::Follower, stdin, webhook::Receiver},
     status::Counters,
-    tls::TlsError,
 };
 
 /// How many batches may wait for the pipeline: at a mebibyte each, a bound on memory.
 const INTAKE: usize = 8;
 /// How often the pipeline looks at what time alone changes.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Why a sensor cannot start, or cannot take a change.
-#[derive(Debug, Error)]
-pub enum SensorError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A sink.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// The report of what identities could do.
-    #[error(transparent)]
-    Posture(#[from] PostureError),
-    /// A file source.
-    #[error("source `{name}`: {source}")]
-    Tail {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: TailError,
-    },
-    /// A webhook source.
-    #[error("source `{name}`: {source}")]
-    Listen {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: Box<TlsError>,
-    },
-    /// The inventory and the sources are about different clusters.
-    #[error(
-        "no source is of cluster `{cluster}`, which the inventory has decoys in; sources are of: {known}. Set `cluster` in one of the two files"
-    )]
-    Cluster {
-        /// The cluster that nothing watches.
-        cluster: String,
-        /// The clusters that sources name.
-        known: String,
-    },
-    /// The configuration's store cannot change while the sensor runs.
-    #[error("`store` changed; that needs a restart")]
-    StoreChanged,
-    /// Standard input cannot be given back, and has one reader.
-    #[error("a source of type stdin was added, changed or removed; that needs a restart")]
-    StdinChanged,
-}
-
-/// A source that runs.
-enum Running {
-    File(Follower),
-    Webhook(Receiver),
-    Stdin,
-}
 
 /// What a sensor can be given besides its configuration, by programs that hold it in their own process.
 #[derive(Default)]
@@ -97,18 +54,19 @@ pub struct Extras {
     pub patience: Patience,
 }
 
-/// A sink and the severity from which on it is told.
-type Told = (Arc<dyn Sink>, Severity);
-
 /// A running sensor.
 pub struct Sensor {
     config: Config,
+    inventory: Arc<Inventory>,
+    /// The store's file, for those who look at it beside the sensor.
+    store: PathBuf,
     intake: Intake,
     pipeline: JoinHandle<()>,
     sources: Vec<(SourceConfig, Running)>,
     extra_sinks: Vec<Told>,
     couriers: Couriers,
     office: Office,
+    drills: Drills,
     stop_ticks: CancellationToken,
     patience: Patience,
     /// How the store was found.
@@ -132,6 +90,7 @@ impl Sensor {
             None => Store::open(&config.store)?,
         };
         let open = store.open_incidents()?;
+        let path = store.path().to_owned();
         let office = Office {
             ledger: Ledger::new(store),
             clock: extras.clock.unwrap_or_else(|| Arc::new(SystemClock)),
@@ -141,6 +100,7 @@ impl Sensor {
             farewell: extras.patience.delivery,
         };
         warn_of_orphans(&office.ledger, &sinks).await?;
+        warn_of_unseen(&config, inventory);
         let incidents = Incidents::new(config.incidents.grouping());
         let tripwire = Arc::new(Tripwire::new(inventory));
         let pipeline = Pipeline::new(tripwire, incidents, wants(&sinks), &office, open);
@@ -148,6 +108,9 @@ impl Sensor {
         let pipeline = std::thread::spawn(move || pipeline.run(inputs));
         let mut sensor = Self {
             config: Config { sources: Vec::new(), ..config.clone() },
+            inventory: Arc::new(inventory.clone()),
+            store: path,
+            drills: Drills::start(intake.clone(), &office),
             intake,
             pipeline,
             sources: Vec::new(),
@@ -165,6 +128,7 @@ impl Sensor {
             sensor.stop().await;
             return Err(error);
         }
+        sensor.plan_drills(&config);
         sensor.config = config;
         Ok(sensor)
     }
@@ -187,9 +151,13 @@ impl Sensor {
     /// # Errors
     ///
     /// Where they are of clusters that nothing watches; the old ones stay.
-    pub async fn set_inventory(&self, inventory: &Inventory) -> Result<(), SensorError> {
+    pub async fn set_inventory(&mut self, inventory: &Inventory) -> Result<(), SensorError> {
         check_clusters(&self.config, inventory)?;
+        warn_of_unseen(&self.config, inventory);
         self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
+        self.inventory = Arc::new(inventory.clone());
+        self.set_decoys();
+        self.plan_drills(&self.config);
         Ok(())
     }
 
@@ -210,7 +178,9 @@ impl Sensor {
         check_clusters(&config, inventory)?;
         let sinks = sinks(&config, &self.extra_sinks)?;
         warn_of_orphans(&self.office.ledger, &sinks).await?;
+        warn_of_unseen(&config, inventory);
         self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
+        self.inventory = Arc::new(inventory.clone());
         self.tell(Input::Sinks(wants(&sinks))).await;
         self.tell(Input::Grouping(config.incidents.grouping())).await;
         match scanned(&config) {
@@ -222,6 +192,7 @@ impl Sensor {
         self.office.give_up_after = config.incidents.give_up_after;
         self.couriers.replace(only_sinks(sinks), &self.office);
         let set = self.set_sources(&config).await;
+        self.plan_drills(&config);
         self.config = config;
         set
     }
@@ -235,12 +206,25 @@ impl Sensor {
         }
     }
 
+    /// Lets the drills go by `config` from now on.
+    fn plan_drills(&self, config: &Config) {
+        let own = config.sinks.iter().map(|sink| sink.name().to_owned());
+        let extra = self.extra_sinks.iter().map(|(sink, _)| sink.name().to_owned());
+        self.drills.set(Plan {
+            drill: config.drill.clone(),
+            inventory: Arc::clone(&self.inventory),
+            ways: self.ways(config),
+            sinks: own.chain(extra).collect(),
+            store: self.store.clone(),
+        });
+    }
+
     async fn read_out(&self) {
         if !self.sources.iter().all(|(_, running)| matches!(running, Running::Stdin)) {
             std::future::pending::<()>().await;
         }
-        // Each reader holds a sender; ours and the ticker's are the last two.
-        while self.intake.strong_count() > 2 {
+        // Each reader holds a sender; ours, the ticker's and that of the drills are the last three.
+        while self.intake.strong_count() > 3 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -249,6 +233,7 @@ impl Sensor {
     /// holds this up for some seconds only: what it lacks is read again at the next start.
     pub async fn stop(mut self) {
         self.office.ledger.end_in(self.patience.farewell);
+        self.drills.stop().await;
         for (_, running) in std::mem::take(&mut self.sources) {
             stop_source(running).await;
         }
@@ -309,68 +294,6 @@ impl Sensor {
             }
         });
     }
-
-    /// Stops sources that are gone or changed, and starts those that are new. One that cannot be opened keeps no other
-    /// from being.
-    async fn set_sources(&mut self, config: &Config) -> Result<(), SensorError> {
-        let wanted = |source: &SourceConfig, cluster: &str| {
-            config.sources.iter().any(|s| s == source && config.cluster_of(s) == cluster)
-        };
-        let old = std::mem::take(&mut self.sources);
-        for (source, running) in old {
-            if wanted(&source, self.config.cluster_of(&source)) {
-                self.sources.push((source, running));
-            } else {
-                stop_source(running).await;
-            }
-        }
-        let mut first = Ok(());
-        for source in &config.sources {
-            if self.sources.iter().any(|(s, _)| s == source) {
-                continue;
-            }
-            match self.start_source(config, source).await {
-                Ok(running) => self.sources.push((source.clone(), running)),
-                Err(error) => first = first.and(Err(error)),
-            }
-        }
-        first
-    }
-
-    async fn start_source(&self, config: &Config, source: &SourceConfig) -> Result<Running, SensorError> {
-        let name = source.name().to_owned();
-        let origin = Origin { cluster: config.cluster_of(source).to_owned(), source: name.clone() };
-        let intake = self.intake.clone();
-        match source {
-            SourceConfig::File(file) => {
-                let key = origin.clone();
-                let position =
-                    self.office.ledger.with(move |store| store.position(&key.cluster, &key.source)).await?;
-                Follower::start(file, origin, position, intake, self.patience.absence)
-                    .map(Running::File)
-                    .map_err(|source| SensorError::Tail { name, source })
-            }
-            SourceConfig::Webhook(webhook) => Receiver::start(webhook, origin, intake, self.patience)
-                .await
-                .map(Running::Webhook)
-                .map_err(|source| SensorError::Listen { name, source: Box::new(source) }),
-            SourceConfig::Stdin(_) => {
-                stdin::start(origin, intake);
-                Ok(Running::Stdin)
-            }
-        }
-    }
-}
-
-async fn stop_source(running: Running) {
-    match running {
-        Running::File(follower) => {
-            // Stopping waits for a thread that may be waiting for the pipeline.
-            let _ = tokio::task::spawn_blocking(move || follower.stop()).await;
-        }
-        Running::Webhook(receiver) => receiver.stop().await,
-        Running::Stdin => {}
-    }
 }
 
 /// The report that `config` names.
@@ -379,56 +302,4 @@ fn scanned(config: &Config) -> Result<Option<Scanned>, PostureError> {
     let cluster = config.posture_cluster().to_owned();
     tracing::info!(scanned = %posture.time().strftime("%F %H:%M UTC"), cluster, "alerts say what identities could do");
     Ok(Some(Scanned { cluster, posture: Arc::new(posture) }))
-}
-
-/// The sinks that `config` names, and those that it does not.
-fn sinks(config: &Config, extra: &[Told]) -> Result<Vec<Told>, SinkError> {
-    let env = |name: &str| std::env::var(name).ok();
-    let build = |c| Ok((Arc::from(sundew_notify::build(c, &env)?), c.min_severity()));
-    let mut all = config.sinks.iter().map(build).collect::<Result<Vec<Told>, SinkError>>()?;
-    all.extend(extra.iter().cloned());
-    let mut names = HashSet::new();
-    match all.iter().find(|(sink, _)| !names.insert(sink.name())) {
-        Some((sink, _)) => Err(SinkError::Twice { name: sink.name().to_owned() }),
-        None => Ok(all),
-    }
-}
-
-fn only_sinks(sinks: Vec<Told>) -> Vec<Arc<dyn Sink>> {
-    sinks.into_iter().map(|(sink, _)| sink).collect()
-}
-
-fn wants(sinks: &[Told]) -> Vec<SinkWants> {
-    sinks.iter().map(|(sink, least)| SinkWants { name: sink.name().to_owned(), least: *least }).collect()
-}
-
-/// A sink that was renamed or taken out may still be owed alerts: that must not pass in silence.
-async fn warn_of_orphans(ledger: &Ledger, sinks: &[Told]) -> Result<(), StoreError> {
-    let known: HashSet<&str> = sinks.iter().map(|(sink, _)| sink.name()).collect();
-    let summary = ledger.with(|store| store.outbox_summary()).await?;
-    for owed in summary.iter().filter(|s| s.waiting > 0 && !known.contains(s.sink.as_str())) {
-        tracing::warn!(
-            sink = owed.sink,
-            "the store has messages for this sink, which the configuration does not name; they wait"
-        );
-    }
-    Ok(())
-}
-
-/// What `config` says of standard input.
-fn stdin_of(config: &Config) -> Option<(&SourceConfig, &str)> {
-    let stdin = config.sources.iter().find(|source| matches!(source, SourceConfig::Stdin(_)))?;
-    Some((stdin, config.cluster_of(stdin)))
-}
-
-/// Every cluster with decoys must have a source, or its decoys would never be heard of.
-fn check_clusters(config: &Config, inventory: &Inventory) -> Result<(), SensorError> {
-    let known: Vec<&str> = config.sources.iter().map(|s| config.cluster_of(s)).collect();
-    let watched = |cluster: &str| known.contains(&cluster);
-    let decoys = inventory.decoys.iter().map(|d| inventory.cluster_of(d));
-    let bait = inventory.namespaces.iter().map(|n| n.cluster.as_deref().unwrap_or(&inventory.cluster));
-    match decoys.chain(bait).find(|cluster| !watched(cluster)) {
-        None => Ok(()),
-        Some(cluster) => Err(SensorError::Cluster { cluster: cluster.into(), known: known.join(", ") }),
-    }
 }

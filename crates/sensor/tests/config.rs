@@ -109,7 +109,7 @@ fn every_type_that_the_schema_has_is_read() {
         let kinds = schema["$defs"][list]["oneOf"].as_array().unwrap();
         kinds.iter().map(|kind| kind["properties"]["type"]["const"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!((types("SourceConfig").len(), types("SinkConfig").len()), (3, 4));
+    assert_eq!((types("SourceConfig").len(), types("SinkConfig").len()), (4, 4));
     for kind in types("SourceConfig") {
         assert_says(&sources(&format!("- {{type: {kind}}}")), &["missing field `name`"]);
     }
@@ -188,6 +188,7 @@ posture: scans/posture.json
 sources:
 - {type: file, name: log, path: /var/log/audit.log}
 - {type: webhook, name: hook, listen: '[::1]:9443', certFile: tls/c.pem, keyFile: tls/k.pem, tokenFile: token}
+- {type: cluster, name: prod, kubeconfig: kube/config}
 sinks:
 - {type: file, name: out, path: out.json}
 ";
@@ -195,7 +196,57 @@ sinks:
     assert_eq!(config.store, Path::new("/etc/sundew/sundew.db"));
     assert_eq!(config.inventory.as_deref(), Some(Path::new("/etc/sundew/decoys.yaml")));
     assert_eq!(config.posture.as_deref(), Some(Path::new("/etc/sundew/scans/posture.json")));
-    let [SourceConfig::File(file), SourceConfig::Webhook(hook)] = &config.sources[..] else { panic!() };
+    let [SourceConfig::File(file), SourceConfig::Webhook(hook), SourceConfig::Cluster(cluster)] =
+        &config.sources[..]
+    else {
+        panic!()
+    };
+    assert_eq!(cluster.kubeconfig.as_deref(), Some(Path::new("/etc/sundew/kube/config")));
+    assert!(cluster.pods && cluster.secrets && cluster.context.is_none());
     assert_eq!(file.path, Path::new("/var/log/audit.log"));
     assert_eq!(hook.token_file.as_deref(), Some(Path::new("/etc/sundew/token")));
+}
+
+#[test]
+fn a_cluster_source_watches_something_and_each_cluster_has_one() {
+    let said = sources("- {type: cluster, name: prod, pods: false, secrets: false}");
+    assert_says(&said, &["source `prod`", "would watch nothing", "`pods` or `secrets`"]);
+    let said = sources("- {type: cluster, name: a}\n- {type: cluster, name: b}");
+    assert_says(&said, &["source `b`", "second of type cluster", "cluster `default`"]);
+    let two =
+        "version: 1\nsources:\n- {type: cluster, name: a}\n- {type: cluster, name: b, cluster: other}\n";
+    assert_eq!(Config::read(two, Path::new("sundew.yaml")).unwrap().sources.len(), 2);
+}
+
+#[test]
+fn drills_need_a_cluster_whose_decoys_can_be_used() {
+    let drill = "drill: {every: 24h}";
+    for source in [FILE, "- {type: cluster, name: prod, secrets: false}"] {
+        let said = error(&format!("version: 1\nsources:\n{source}\n{drill}\n"));
+        assert_says(&said, &["`drill` needs a source of type cluster"]);
+    }
+    let text = format!("version: 1\nsources: [{{type: cluster, name: prod}}]\n{drill}\n");
+    let config = Config::read(&text, Path::new("sundew.yaml")).unwrap();
+    let read = config.drill.unwrap();
+    assert_eq!(
+        (read.every, read.patience),
+        (jiff::SignedDuration::from_hours(24), std::time::Duration::from_secs(60))
+    );
+    let wrong = text.replace("24h", "daily");
+    assert_says(&error(&wrong), &["line 3, column 16", "`daily` is no time"]);
+}
+
+#[test]
+fn silence_is_a_time_or_never_and_half_an_hour_where_nothing_is_said() {
+    let silence = |text: &str| {
+        let text = format!("version: 1\nsources:\n- {{type: file, name: log, path: a{text}}}\n");
+        Config::read(&text, Path::new("sundew.yaml")).unwrap().sources[0].silence().longest()
+    };
+    assert_eq!(silence(""), Some(jiff::SignedDuration::from_mins(30)));
+    assert_eq!(silence(", silence: 2h"), Some(jiff::SignedDuration::from_hours(2)));
+    assert_eq!(silence(", silence: never"), None);
+    let said = sources("- {type: file, name: log, path: a, silence: sometimes}");
+    assert_says(&said, &["line 3", "`sometimes` is no time", "`never`"]);
+    let said = sources("- {type: stdin, name: in, silence: 1h}");
+    assert_says(&said, &["`silence`"]);
 }

@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, in the words of the help.
 
+mod bait;
 mod scan;
 
 use std::path::PathBuf;
@@ -7,7 +8,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sundew_detect::Severity;
 
-pub(crate) use self::scan::{Filters, Format, List, Rules, Scan, Show, Source, WhoCan};
+pub(crate) use self::{
+    bait::{
+        Away, Books, Client, Drill, Outside, Personas, PlanFormat, Plant, Reach, Retire, Status, StatusFormat,
+    },
+    scan::{Filters, Format, List, Rules, Scan, Show, Source, WhoCan},
+};
 
 /// Catches the use of stolen Kubernetes identities.
 #[derive(Debug, Parser)]
@@ -29,8 +35,18 @@ pub(crate) enum Command {
     Scan(Box<Scan>),
     /// List everybody who can do one thing, and through which binding and role
     WhoCan(WhoCan),
-    /// Show what the sensor's store holds: positions, incidents, messages not delivered
-    Status(Status),
+    /// List the stories that decoys can tell, and show what each would make
+    Personas(Personas),
+    /// Plant a decoy: show what would be made and whether it is harmless, ask, make it
+    Plant(Box<Plant>),
+    /// Use decoys for real, and say how long it took until the alert reached each sink
+    Drill(Drill),
+    /// Show the decoys, and what the sensor's store holds: positions, incidents, messages not delivered
+    Status(Box<Status>),
+    /// Take a decoy's placements away, so that an old copy of its token still tells
+    Retire(Retire),
+    /// Take everything of a decoy away, with no trace
+    Remove(Away),
     /// Try again to deliver messages that were given up
     Redeliver(Redeliver),
     /// Check an inventory or a configuration without starting anything
@@ -133,16 +149,6 @@ pub(crate) enum Reading {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {
-    /// The configuration whose store is read
-    #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
-    pub(crate) config: PathBuf,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Redeliver {
     /// The configuration whose store is changed; the sensor may run
     #[arg(short, long, value_name = "FILE", default_value = "sundew.yaml")]
@@ -175,6 +181,8 @@ pub(crate) enum SchemaOf {
     Inventory,
     /// The configuration of `sundew watch`
     Config,
+    /// A persona
+    Persona,
     /// A line of `sundew replay --output json`
     Finding,
     /// A line of `sundew replay --incidents --output json`

@@ -1,10 +1,12 @@
 //! Sundew's command line: arguments, output, exit codes.
 
 mod args;
+mod bait;
 mod check;
 mod decoys;
 mod demo;
 mod exit;
+mod extra;
 mod gather;
 mod logging;
 mod page;
@@ -35,6 +37,11 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::WhoCan(args) => who_can::run(&args),
+        Command::Personas(args) => bait::personas(&args),
+        Command::Plant(args) => bait::plant(&args),
+        Command::Drill(args) => bait::drill(&args),
+        Command::Retire(args) => bait::retire(&args),
+        Command::Remove(args) => bait::remove(&args),
         Command::Status(args) => status::show(&args),
         Command::Redeliver(args) => status::redeliver(&args),
         Command::Check(args) => check::run(&args),

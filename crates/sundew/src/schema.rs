@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use sundew_decoy::Inventory;
+use sundew_decoy::{Inventory, persona::Persona};
 use sundew_detect::{Finding, Incident};
 use sundew_posture::{
     questions::{About, May, WhoCan},
@@ -20,6 +20,7 @@ pub(crate) fn run(args: &args::Schema) -> Result<Exit> {
     let schema = match args.of {
         SchemaOf::Inventory => Inventory::schema(),
         SchemaOf::Config => sundew_sensor::Config::schema(),
+        SchemaOf::Persona => Persona::schema(),
         SchemaOf::Finding => schemars::schema_for!(Finding).to_value(),
         SchemaOf::Incident => schemars::schema_for!(Incident).to_value(),
         SchemaOf::Report => schemars::schema_for!(Report).to_value(),

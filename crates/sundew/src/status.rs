@@ -1,4 +1,4 @@
-//! `sundew status` and `sundew redeliver`: what the store holds, and messages that were given up.
+//! `sundew status` and `sundew redeliver`: the decoys, what the store holds, and messages that were given up.
 
 use std::io::{self, Write};
 
@@ -8,8 +8,10 @@ use sundew_sensor::Config;
 use sundew_store::{Revive, Store};
 
 use crate::{
-    args::{self, Output},
+    args::{self, StatusFormat},
+    bait::{self, Decoys},
     exit::Exit,
+    page::Page,
     table::{self, cell, count, counted},
 };
 
@@ -17,19 +19,33 @@ use crate::{
 const SHOWN: usize = 20;
 
 pub(crate) fn show(args: &args::Status) -> Result<Exit> {
+    if args.search.search {
+        return bait::search(args);
+    }
+    if args.output == StatusFormat::Yaml {
+        bail!("--output yaml prints an inventory, with --search; leave it out, or use --output json");
+    }
     let config = Config::load(&args.config)?;
     let store = Store::open_reading(&config.store).with_context(|| {
         format!("the store of {} cannot be read; has `sundew watch` run?", args.config.display())
     })?;
-    let mut out = io::stdout().lock();
-    match args.output {
-        Output::Json => writeln!(out, "{:#}", as_json(&store, &config)?)?,
-        Output::Table => as_table(&store, &config, &mut out)?,
+    let decoys = bait::decoys(args, &config)?;
+    if args.output == StatusFormat::Json {
+        let said = as_json(&store, &config, decoys.as_ref())?;
+        writeln!(io::stdout().lock(), "{said:#}")?;
+        return Ok(Exit::Clean);
     }
+    if let Some(decoys) = decoys {
+        let mut page = Page::new(None);
+        decoys.show(&mut page);
+        page.line("");
+        page.finish(None)?;
+    }
+    as_table(&store, &config, &mut io::stdout().lock())?;
     Ok(Exit::Clean)
 }
 
-fn as_json(store: &Store, config: &Config) -> Result<serde_json::Value> {
+fn as_json(store: &Store, config: &Config, decoys: Option<&Decoys>) -> Result<serde_json::Value> {
     let mut positions = serde_json::Map::new();
     for source in &config.sources {
         let position = store.position(config.cluster_of(source), source.name())?;
@@ -60,8 +76,10 @@ fn as_json(store: &Store, config: &Config) -> Result<serde_json::Value> {
         .into_iter()
         .map(|r| json!({"source": r.source, "cluster": r.cluster, "reason": r.reason, "count": r.count, "bytes": r.bytes}))
         .collect();
-    Ok(json!({"store": config.store, "positions": positions, "incidents": incidents, "sinks": sinks,
-        "deadLetters": dead, "suppressed": suppressed, "rejects": rejects}))
+    Ok(
+        json!({"decoys": decoys.map(Decoys::as_json), "store": config.store, "positions": positions, "incidents": incidents, "sinks": sinks,
+        "deadLetters": dead, "suppressed": suppressed, "rejects": rejects}),
+    )
 }
 
 fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> {
@@ -79,9 +97,10 @@ fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> 
     for stored in store.recent_incidents(SHOWN)? {
         let i = stored.incident;
         let state = if stored.closed { "closed" } else { "open" };
+        let drill = if i.drill { "drill: " } else { "" };
         writeln!(
             out,
-            "  {}  {}  {:<6}  {:<20}  {}  {}",
+            "  {}  {}  {:<6}  {:<20}  {}  {drill}{}",
             i.last_seen.strftime("%Y-%m-%d %H:%M:%S"),
             table::severity(i.severity, colour),
             state,

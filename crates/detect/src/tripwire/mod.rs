@@ -124,6 +124,8 @@ pub enum Duty {
     Walker,
     /// The planter's own request while planting.
     Planting,
+    /// Sundew's own look at a decoy's Secret, or its setting back of the label there.
+    Upkeep,
 }
 
 impl Duty {
@@ -137,6 +139,7 @@ impl Duty {
             Self::DeclaredWorkload => "declared_workload",
             Self::Walker => "walker",
             Self::Planting => "planting",
+            Self::Upkeep => "upkeep",
         }
     }
 }
@@ -175,6 +178,16 @@ impl Tripwire {
     /// How many decoys it knows.
     pub fn decoys(&self) -> usize {
         self.clusters.values().map(Index::len).sum()
+    }
+
+    /// The clusters that have a decoy `NAMESPACE/ACCOUNT`.
+    pub fn clusters_with<'t>(&'t self, decoy: &'t str) -> impl Iterator<Item = &'t str> {
+        let has = move |index: &Index| {
+            decoy
+                .split_once('/')
+                .is_some_and(|(namespace, account)| index.account(namespace, account).is_some())
+        };
+        self.clusters.iter().filter(move |(_, index)| has(index)).map(|(cluster, _)| cluster.as_str())
     }
 
     /// What `event` of `cluster` means.

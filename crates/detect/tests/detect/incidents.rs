@@ -31,11 +31,11 @@ pub(crate) fn only(incidents: &Incidents) -> &Incident {
     &all[0].incident
 }
 
-fn unauthorized(peer: &str) -> Shape {
+pub(crate) fn unauthorized(peer: &str) -> Shape {
     request("list", "/api/v1/pods").object("pods", "", "").set("user", json!({})).code(401).from(peer)
 }
 
-fn join(incidents: &mut Incidents, event: &Shape) -> Option<(String, Growth)> {
+pub(crate) fn join(incidents: &mut Incidents, event: &Shape) -> Option<(String, Growth)> {
     let signal = event.judge().remove(0);
     match sundew_detect::Desk::default().decide(signal) {
         Some(Outcome::Unauthorized(finding)) => incidents.join(&finding),
@@ -221,24 +221,6 @@ fn the_id_follows_from_the_first_event() {
     assert_eq!(id(&[0]), id(&[0, 1]));
     assert_ne!(id(&[0]), id(&[1]));
     assert!(id(&[0]).starts_with("inc-") && id(&[0]).len() == 20);
-}
-
-#[test]
-fn a_drill_is_a_drill_until_somebody_does_the_same_for_real() {
-    let drill = |event: Shape| Finding { drill: true, ..event.finding() };
-    let mut incidents = incidents();
-    // The note of the drill's own use comes before it.
-    let note = add(&mut incidents, &note_of_use("backup-sa-token"));
-    assert!(!only(&incidents).drill);
-    assert_eq!(incidents.add(&drill(use_of_token("get", "/api").at(1))).unwrap().0, note);
-    assert!(only(&incidents).drill, "now it is known whose use that was");
-    incidents.add(&note_of_use("backup-sa-token").at(2).finding()).unwrap();
-    join(&mut incidents, &unauthorized(crate::given::PEER).at(2)).unwrap();
-    assert!(only(&incidents).drill);
-    incidents.add(&use_of_token("get", "/api").at(3).finding()).unwrap();
-    assert!(!only(&incidents).drill);
-    incidents.add(&drill(use_of_token("get", "/api").at(4))).unwrap();
-    assert!(!only(&incidents).drill, "real once is real");
 }
 
 #[test]

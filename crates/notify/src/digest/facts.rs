@@ -1,13 +1,16 @@
 //! The facts of a digest: who, from where, with what, which copy leaked, and whether anything was granted.
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_detect::{DecoyRef, Incident};
+use sundew_detect::{DecoyRef, Incident, Peer, PeerPod};
 
 use super::{
     Fact, Part, VALUE,
     steps::{Answer, is_note, same_day, untold},
 };
 use crate::text::clean;
+
+/// How many pods behind an address are named.
+const PODS: usize = 2;
 
 pub(super) fn facts(incident: &Incident) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -16,9 +19,13 @@ pub(super) fn facts(incident: &Incident) -> Vec<Fact> {
             facts.push(Fact { label, value });
         }
     };
-    add("Who", who(incident));
-    add("From", vec![known(incident.actor.ip.as_deref(), "unknown: the event names no address")]);
-    add("Client", client(incident));
+    // Of itself the sensor tells without an intruder.
+    if !incident.is_of_sensor() {
+        add("Who", who(incident));
+        add("From", vec![known(incident.actor.ip.as_deref(), "unknown: the event names no address")]);
+        add("Behind it", incident.peer.as_ref().map(behind).unwrap_or_default());
+        add("Client", client(incident));
+    }
     add("Decoy", listed(incident.decoys.iter().map(|d| vec![name(&d.name)]), 3, ", "));
     add("Leaked copy", listed(incident.decoys.iter().filter_map(placement), 3, "; "));
     add("When", vec![words(when(incident.first_seen, incident.last_seen))]);
@@ -86,6 +93,41 @@ fn client(incident: &Incident) -> Vec<Part> {
     }
     if let Some(tool) = &incident.tool {
         parts.extend([words(", looks like "), name(tool)]);
+    }
+    parts
+}
+
+/// What stands behind the address: a node, or pods that had it one after the other.
+fn behind(peer: &Peer) -> Vec<Part> {
+    let shown = peer.pods.iter().take(PODS);
+    let mut parts = match peer.node.as_deref() {
+        Some(node) => {
+            let mut parts =
+                vec![words("node "), name(node), words(" itself, or a pod that shares its address: ")];
+            parts.extend(listed(shown.map(|pod| vec![name(&place(pod))]), PODS, ", "));
+            parts
+        }
+        None => listed(shown.map(pod), PODS, "; or "),
+    };
+    let more = peer.more.saturating_add(peer.pods.len().saturating_sub(PODS) as u64);
+    if more > 0 {
+        parts.push(words(format!(" and {more} more")));
+    }
+    parts
+}
+
+fn place(pod: &PeerPod) -> String {
+    format!("{}/{}", pod.namespace, pod.name)
+}
+
+fn pod(pod: &PeerPod) -> Vec<Part> {
+    let mut parts = vec![words("pod "), name(&place(pod))];
+    let about = [(" of ", &pod.owner), (" on node ", &pod.node), (", account ", &pod.account)];
+    for (word, text) in about.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+        parts.extend([words(word), name(text)]);
+    }
+    if let Some(gone) = pod.gone {
+        parts.push(words(format!(", gone since {}", gone.strftime("%F %H:%M:%S UTC"))));
     }
     parts
 }

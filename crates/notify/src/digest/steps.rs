@@ -11,7 +11,9 @@ use crate::text::clean;
 pub(super) fn steps(incident: &Incident) -> Vec<StepLine> {
     let format = if same_day(incident.first_seen, incident.last_seen) { "%H:%M:%S" } else { "%F %H:%M:%S" };
     let many = incident.decoys.len() > 1;
-    incident.steps.iter().map(|step| step_line(step, format, many)).collect()
+    // What the sensor says of itself stands in the title: nobody asked anything.
+    let tried = incident.steps.iter().filter(|step| !step.rule.starts_with("sensor."));
+    tried.map(|step| step_line(step, format, many)).collect()
 }
 
 fn step_line(step: &Step, format: &str, many_decoys: bool) -> StepLine {
@@ -34,13 +36,13 @@ pub(super) fn is_note(step: &Step) -> bool {
 }
 
 fn note(request: &Request) -> String {
-    clean(
-        &format!(
-            "(the API server noted a use of the token in Secret {}/{})",
-            request.namespace, request.name
-        ),
-        VALUE,
-    )
+    let Request { namespace, name, code, .. } = request;
+    let text = match code {
+        Some(_) => format!("(the API server noted a use of the token in Secret {namespace}/{name})"),
+        // Seen on the Secret itself, and in no event.
+        None => format!("(the label on Secret {namespace}/{name} shows a use of its token)"),
+    };
+    clean(&text, VALUE)
 }
 
 fn asked(request: &Request) -> String {

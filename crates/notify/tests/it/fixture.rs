@@ -109,6 +109,37 @@ pub(crate) fn strong() -> Message {
     message
 }
 
+/// The theft, and the pods that had the peer's address.
+pub(crate) fn placed() -> Message {
+    let mut message = theft();
+    let pod = |name: &str| sundew_detect::PeerPod {
+        namespace: "shop".into(),
+        name: name.into(),
+        node: "worker-1".into(),
+        account: "web".into(),
+        owner: "Deployment/web".into(),
+        gone: None,
+    };
+    let mut gone = pod("web-6d4f-2xk8p");
+    gone.gone = Some("2026-11-20T21:34:00Z".parse().unwrap());
+    let pods = vec![gone, pod("web-6d4f-9tqzm"), pod("web-6d4f-zzzzz")];
+    message.incident.peer = Some(sundew_detect::Peer { node: None, pods, more: 2 });
+    message
+}
+
+/// What the sensor tells of itself.
+pub(crate) fn of_sensor() -> Message {
+    let mut message = theft();
+    let rule = sundew_detect::sensor::rules::SILENT;
+    let what = "source `log` has brought nothing since 2026-11-20 21:00:00 UTC";
+    let finding =
+        sundew_detect::sensor::finding("prod-eu", "log", &rule, what, None, message.incident.last_seen);
+    let mut incidents = sundew_detect::Incidents::default();
+    let (id, growth) = incidents.add(&finding).unwrap();
+    message.incident = incidents.schedule(&id, growth, finding.time).unwrap().0;
+    message
+}
+
 /// An incident whose every text was chosen by somebody who wants to deceive its reader.
 pub(crate) fn hostile(text: &str) -> Message {
     let mut message = theft();
@@ -132,6 +163,15 @@ pub(crate) fn hostile(text: &str) -> Message {
     text.clone_into(&mut step.request.namespace);
     text.clone_into(&mut step.request.name);
     incident.steps = vec![step; 20];
+    let pod = sundew_detect::PeerPod {
+        namespace: text.to_owned(),
+        name: text.to_owned(),
+        node: text.to_owned(),
+        account: text.to_owned(),
+        owner: text.to_owned(),
+        gone: None,
+    };
+    incident.peer = Some(sundew_detect::Peer { node: None, pods: vec![pod; 8], more: 3 });
     incident.attack = vec![text.to_owned(); 10];
     incident.rules = [(text.to_owned(), 9)].into();
     incident.could = vec![text.to_owned(); 10];

@@ -3,7 +3,7 @@
 use sundew_detect::Severity;
 use sundew_notify::{digest::Digest, render_terminal, render_text};
 
-use crate::fixture::{growing, hostile, strong, theft};
+use crate::fixture::{growing, hostile, of_sensor, placed, strong, theft};
 
 #[test]
 fn the_theft_of_a_token_in_alert_txt() {
@@ -55,6 +55,58 @@ fn what_the_identity_could_do_is_a_few_lines_of_a_bounded_length_each() {
         assert!(block.lines().all(|line| line.chars().count() <= 6 + 160), "{block}");
         assert!(block.ends_with("- and 34 more"), "{block}");
     }
+}
+
+/// The line that begins with this label.
+fn fact(shown: &str, label: &str) -> String {
+    let line = shown.lines().find_map(|line| line.trim().strip_prefix(label));
+    line.unwrap_or_else(|| panic!("no {label} in {shown}")).trim().to_owned()
+}
+
+#[test]
+fn the_pods_behind_the_address_are_named_with_workload_node_and_account() {
+    let wanted = "pod shop/web-6d4f-2xk8p of Deployment/web on node worker-1, account web, gone since 2026-11-20 21:34:00 UTC; or pod shop/web-6d4f-9tqzm of Deployment/web on node worker-1, account web and 3 more";
+    assert_eq!(fact(&render_text(&placed()), "Behind it"), wanted);
+    assert_eq!(fact(&render_terminal(&placed(), false), "Behind it"), wanted);
+    assert!(Digest::of(&placed()).sentence().contains("pod shop/web-6d4f-2xk8p"), "for notifications too");
+}
+
+#[test]
+fn the_address_of_a_node_says_the_node_first() {
+    let mut message = placed();
+    let peer = message.incident.peer.as_mut().unwrap();
+    peer.node = Some("worker-1".into());
+    peer.more = 0;
+    let wanted = "node worker-1 itself, or a pod that shares its address: shop/web-6d4f-2xk8p, shop/web-6d4f-9tqzm and 1 more";
+    assert_eq!(fact(&render_text(&message), "Behind it"), wanted);
+}
+
+#[test]
+fn what_the_sensor_tells_of_itself_has_no_intruder_and_no_requests() {
+    let text = render_text(&of_sensor());
+    assert!(
+        text.contains("HIGH: The sensor hears nothing: source `log` has brought nothing since"),
+        "{text}"
+    );
+    for wrong in ["Who", "From", "Client", "What was tried", "no answer yet"] {
+        assert!(!text.contains(wrong), "{wrong}: {text}");
+    }
+    assert!(text.contains("sundew status"), "{text}");
+}
+
+#[test]
+fn a_use_that_only_the_label_shows_is_told_as_such() {
+    let mut message = theft();
+    let step = &mut message.incident.steps[0];
+    step.rule = "tripwire.token_last_used".into();
+    step.request.code = None;
+    step.request.namespace = "honeypot".into();
+    step.request.name = "backup-sa-token".into();
+    let text = render_text(&message);
+    assert!(
+        text.contains("(the label on Secret honeypot/backup-sa-token shows a use of its token)"),
+        "{text}"
+    );
 }
 
 #[test]

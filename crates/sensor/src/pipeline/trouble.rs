@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use sundew_audit::{Event, Reason, Reject};
-use sundew_detect::{Detector, Finding, Severity};
+use sundew_detect::sensor;
 
 use super::Pipeline;
 use crate::{intake::Origin, source::file::Notice};
@@ -77,31 +77,12 @@ impl Pipeline {
             }
             _ => tracing::warn!(source, "{notice}"),
         }
-        let (rule, severity, what) = match notice {
-            Notice::Missed { .. } | Notice::Shrunk { .. } => {
-                ("sensor.gap", Severity::High, "Events may be missing")
-            }
-            Notice::Unreadable { .. } | Notice::Gone { .. } => {
-                ("sensor.blind", Severity::High, "The sensor cannot see")
-            }
+        let rule = match notice {
+            Notice::Missed { .. } | Notice::Shrunk { .. } => sensor::rules::GAP,
+            Notice::Unreadable { .. } | Notice::Gone { .. } => sensor::rules::BLIND,
             _ => return,
         };
-        let now = self.clock.now();
-        self.finding(&Finding {
-            time: now,
-            cluster: origin.cluster.clone(),
-            severity,
-            detector: Detector::Sensor,
-            rule: rule.to_owned(),
-            title: format!("{what}: source `{source}`: {notice}"),
-            audit_ids: Vec::new(),
-            actor: Default::default(),
-            decoy: None,
-            attack: vec!["T1562.008".to_owned()],
-            request: Default::default(),
-            drill: false,
-            stage: source.to_owned(),
-            stage_time: now.to_string(),
-        });
+        let what = format!("source `{source}`: {notice}");
+        self.finding(&sensor::finding(&origin.cluster, source, &rule, &what, None, self.clock.now()));
     }
 }

@@ -20,7 +20,7 @@ fn tiller_alone(cluster: &str) -> Inventory {
 async fn a_new_decoy_trips_from_then_on() {
     let site = Site::new();
     let config = site.config(FILE_TO_FILE);
-    let sensor = Sensor::start(config, &tiller_alone("default"), Extras::default()).await.unwrap();
+    let mut sensor = Sensor::start(config, &tiller_alone("default"), Extras::default()).await.unwrap();
     site.append(&theft(1, "10.0.0.1"));
     until("it is read", || sensor.counters().events.load(Ordering::Relaxed) == 1).await;
     sensor.set_inventory(&inventory()).await.unwrap();

@@ -45,15 +45,28 @@ async fn ask(source: &Source, secrets: bool) -> Result<Gathered> {
         Some(context) => format!("{context} ({})", connection.place().server),
         None => connection.place().server.clone(),
     };
-    let options =
-        CollectOptions { namespaces: source.only_namespace.clone(), secrets, ..CollectOptions::default() };
+    let cluster = everything(&connection, &source.only_namespace, secrets, &mut |_| {}).await?;
+    Ok(Gathered { cluster, name, damaged: false })
+}
+
+/// Reads a cluster, or these namespaces of it; `also` sees each page too.
+pub(crate) async fn everything(
+    connection: &Connection,
+    namespaces: &[String],
+    secrets: bool,
+    also: &mut (dyn FnMut(&Page) + Send),
+) -> Result<Cluster> {
+    let options = CollectOptions { namespaces: namespaces.to_vec(), secrets, ..CollectOptions::default() };
     let mut pages = Pages { bar: progress(None), ..Pages::default() };
-    let collected = collect(&connection, &options, |page| pages.take(&page)).await;
+    let collected = collect(connection, &options, |page| {
+        also(&page);
+        pages.take(&page);
+    })
+    .await;
     if let Some(bar) = pages.bar.take() {
         bar.finish_and_clear();
     }
-    let cluster = pages.finish(&collected?, source, secrets)?;
-    Ok(Gathered { cluster, name, damaged: false })
+    pages.finish(&collected?, namespaces, secrets)
 }
 
 /// What the pages described, by list.
@@ -93,7 +106,7 @@ impl Pages {
         list.1.push(batch);
     }
 
-    fn finish(self, collected: &Collected, source: &Source, secrets: bool) -> Result<Cluster> {
+    fn finish(self, collected: &Collected, namespaces: &[String], secrets: bool) -> Result<Cluster> {
         if let Some(error) = self.damaged {
             return Err(error.into());
         }
@@ -113,8 +126,8 @@ impl Pages {
         if !secrets {
             reader.absent("secrets", "they were not asked for");
         }
-        if !source.only_namespace.is_empty() {
-            let why = format!("only namespace {} was asked for", source.only_namespace.join(", "));
+        if !namespaces.is_empty() {
+            let why = format!("only namespace {} was asked for", namespaces.join(", "));
             for resource in RESOURCES.iter().filter(|resource| resource.namespaced) {
                 if secrets || resource.name != "secrets" {
                     reader.absent(resource.name, why.clone());

@@ -1,7 +1,7 @@
 //! The objects of a cluster, from files or from the cluster itself.
 
 mod files;
-mod live;
+pub(crate) mod live;
 pub(crate) mod logs;
 
 use std::{
@@ -62,7 +62,7 @@ pub(crate) fn say(what: &str) {
 }
 
 /// A bar for `bytes`, or a spinner where that is not known; nothing where nobody looks.
-fn progress(bytes: Option<u64>) -> Option<ProgressBar> {
+pub(crate) fn progress(bytes: Option<u64>) -> Option<ProgressBar> {
     if !io::stderr().is_terminal() {
         return None;
     }

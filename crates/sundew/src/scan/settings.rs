@@ -1,7 +1,7 @@
 //! What a scan is made with: risks, exceptions, and the report that it is compared with.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -18,7 +18,7 @@ use sundew_posture::{
     risk::{self, ExceptionFile, Risk},
 };
 
-use crate::{args::Rules, gather::say};
+use crate::{args::Rules, extra, gather::say};
 
 /// The most bytes that a baseline may have, unpacked.
 const MOST_BASELINE: u64 = 2 << 30;
@@ -26,8 +26,8 @@ const MOST_BASELINE: u64 = 2 << 30;
 pub(super) fn settings(args: &Rules, now: Timestamp) -> Result<Settings> {
     let mut settings = Settings::new(now);
     let mut own: Vec<(Risk, PathBuf)> = Vec::new();
-    for path in risk_files(&args.risks)? {
-        let risk = risk::parse(&path.display().to_string(), &text(&path)?)?;
+    for path in extra::files(&args.risks, "risks")? {
+        let risk = risk::parse(&path.display().to_string(), &extra::text(&path)?)?;
         if let Some((_, other)) = own.iter().find(|(known, _)| known.id == risk.id) {
             bail!("{} and {} both have the id `{}`; rename one", other.display(), path.display(), risk.id);
         }
@@ -56,7 +56,7 @@ pub(super) fn settings(args: &Rules, now: Timestamp) -> Result<Settings> {
 
 fn exceptions(path: &Path, risks: &[Risk], now: Timestamp) -> Result<ExceptionFile> {
     let shown = path.display();
-    let file = ExceptionFile::parse(&shown.to_string(), &text(path)?)?;
+    let file = ExceptionFile::parse(&shown.to_string(), &extra::text(path)?)?;
     let today = now.to_zoned(TimeZone::UTC).date();
     for over in file.exceptions.iter().filter(|exception| exception.until < today) {
         let rule = over.rule.as_deref().map_or(String::new(), |rule| format!(" to {rule}"));
@@ -71,41 +71,6 @@ fn exceptions(path: &Path, risks: &[Risk], now: Timestamp) -> Result<ExceptionFi
         say(&format!("{shown}: no risk has the id `{id}`, so nothing is turned off by it{meant}"));
     }
     Ok(file)
-}
-
-/// The files that the paths name; of folders those that end in .yaml or .yml, by name.
-fn risk_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let cannot = || format!("cannot read the risks in {}", path.display());
-        if !fs::metadata(path).with_context(cannot)?.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let mut found = Vec::new();
-        for entry in fs::read_dir(path).with_context(cannot)? {
-            let file = entry.with_context(cannot)?.path();
-            if file.extension().is_some_and(|of| of == "yaml" || of == "yml") && file.is_file() {
-                found.push(file);
-            }
-        }
-        if found.is_empty() {
-            bail!("the folder {} has no risks: no .yaml or .yml", path.display());
-        }
-        found.sort();
-        files.append(&mut found);
-    }
-    Ok(files)
-}
-
-/// A settings file as text.
-fn text(path: &Path) -> Result<String> {
-    let shown = path.display();
-    let size = fs::metadata(path).with_context(|| format!("cannot read {shown}"))?.len();
-    if size > yaml::MAX_BYTES {
-        bail!("{shown} has {size} bytes, over the limit of {}", yaml::MAX_BYTES);
-    }
-    fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))
 }
 
 /// What tells whether the rest can be understood.

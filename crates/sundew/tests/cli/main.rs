@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bait;
 mod errors;
 mod replay;
 mod scan;

@@ -96,6 +96,7 @@ fn every_schema_is_one_and_takes_what_the_program_takes() {
     for of in [
         "inventory",
         "config",
+        "persona",
         "finding",
         "incident",
         "report",
