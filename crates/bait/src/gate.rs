@@ -24,6 +24,8 @@ const RIGHTS: [(&str, &str); 4] = [
     ("ClusterRoleBinding", "clusterrolebindings"),
 ];
 const ACCOUNT: &str = "ServiceAccount";
+/// How a grant that comes through a group begins to say so.
+const GROUP: &str = "Group ";
 
 /// What the account of a plan could do besides discovery and asking about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,12 @@ impl Rights {
     /// Whether the plan is harmless as far as could be seen: nothing undeclared.
     pub fn passes(&self) -> bool {
         self.undeclared.is_empty()
+    }
+
+    /// Whether everything undeclared is what other accounts have too, through a group that this one shares with them, as
+    /// on OpenShift, where whoever is known may ask for a project. An intruder with any token has it already.
+    pub fn is_shared(&self) -> bool {
+        self.undeclared.iter().all(|grant| grant.through.starts_with(GROUP))
     }
 }
 
@@ -81,7 +89,7 @@ pub(crate) fn own_rights(rbac: &Rbac<'_>, namespace: &str, account: &str) -> Vec
     let mut grants = granted(rbac, &Identity::account(namespace, account));
     grants.retain(|grant| {
         let said = Said::of(grant);
-        !grant.through.starts_with("Group ") && !said.is_nothing() && !said.is_discovery()
+        !grant.through.starts_with(GROUP) && !said.is_nothing() && !said.is_discovery()
     });
     grants
 }

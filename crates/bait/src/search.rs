@@ -216,6 +216,7 @@ fn placement(secret: &Secret, mounting: &[&Workload], shape: Option<&Shape<'_>>)
         secret: Some(secret.meta.name.to_string()),
         credential_id: None,
         location: draft.map(|draft| draft.location.clone()).filter(|words| !words.contains('{')),
+        outside: draft.is_some_and(|draft| draft.outside),
         mounted_by: mounted_by(mounting),
     }
 }

@@ -142,6 +142,9 @@ pub struct Placement {
     /// Where the copy lies, in words for those who are woken: "kubeconfig in the deploy repository".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// Whether the copy left the cluster, so that no request to it takes the copy away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// The pod or workload that exposes it, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mounted_by: Option<MountedBy>,

@@ -107,20 +107,17 @@ fn credential(incident: &Incident) -> Option<NextStep> {
     let used =
         [rules::TOKEN_USED.id, rules::TOKEN_LAST_USED.id, rules::TOKEN_CHECKED.id, rules::SECRET_TOUCHED.id];
     let step_used = incident.steps.iter().find(|s| used.contains(&s.rule.as_str()))?;
-    let DecoyRef { name, placement, .. } = step_used.decoy.as_ref()?;
-    let (namespace, placement) = (name.split_once('/')?.0, placement.as_deref()?);
-    let secret = !placement.starts_with("JTI=");
-    secret.then(|| {
-        step(
-            "refuse the stolen copy; the API server still notes its use, once a day",
-            format!(
-                "kubectl label secret -n {} {} kubernetes.io/legacy-token-invalid-since={}",
-                quote(namespace),
-                quote(placement),
-                incident.last_seen.strftime("%Y-%m-%d")
-            ),
-        )
-    })
+    let DecoyRef { name, secret, .. } = step_used.decoy.as_ref()?;
+    let (namespace, secret) = (name.split_once('/')?.0, secret.as_deref()?);
+    Some(step(
+        "refuse the stolen copy; the API server still notes its use, once a day",
+        format!(
+            "kubectl label secret -n {} {} kubernetes.io/legacy-token-invalid-since={}",
+            quote(namespace),
+            quote(secret),
+            incident.last_seen.strftime("%Y-%m-%d")
+        ),
+    ))
 }
 
 /// What the workload's identity that was not the decoy can do: it is stolen or abused as well. Of people, whose

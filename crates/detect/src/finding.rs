@@ -61,6 +61,9 @@ pub struct DecoyRef {
     /// The name of the placement that leaked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<String>,
+    /// The Secret that holds the placement's token, in the decoy's namespace; none for one from TokenRequest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
     /// Where the inventory says that this copy lies, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,

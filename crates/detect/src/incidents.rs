@@ -17,7 +17,7 @@ use crate::{advice, finding::Finding, incident::Incident, peer::Peer, steps::Sta
 /// How long the API server's note of a use waits for the use itself.
 const NOTE_WAITS: SignedDuration = SignedDuration::from_millis(500);
 /// The furthest that a drill's use and the note of it are apart. What is further may be somebody's real use.
-const DRILL_NOTED: SignedDuration = SignedDuration::from_mins(1);
+const DRILL_NOTED: SignedDuration = SignedDuration::from_secs(15);
 /// The furthest that a drill's use and its note are apart where the note is known to be a drill's: what is further is of
 /// the next drill. The API server notes two uses of one token no closer together (its cache of tokens lives 10 s).
 const SAME_DRILL: SignedDuration = SignedDuration::from_secs(10);

@@ -63,7 +63,7 @@ pub(crate) enum SecretSource {
 }
 
 impl SecretSource {
-    /// A file, checked now: it can be read and holds something. Warns where others than its owner can read it.
+    /// A file, checked now: it can be read and holds something. Warns where everybody can read it.
     pub(crate) fn file(sink: &str, field: &'static str, path: &Path) -> Result<Self, SinkError> {
         read(path).map_err(|why| SinkError::SecretFile {
             sink: sink.to_owned(),
@@ -126,8 +126,9 @@ fn trim(text: &str) -> &str {
 
 fn warn_if_open(sink: &str, field: &'static str, path: &Path) {
     let Ok(metadata) = fs::metadata(path) else { return };
-    if metadata.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(sink, field, path = %path.display(), "others than its owner can read this secret; chmod it to 0600");
+    // A group may read it: that is how a pod that is not root is given a mounted Secret.
+    if metadata.permissions().mode() & 0o027 != 0 {
+        tracing::warn!(sink, field, path = %path.display(), "everybody can read this secret, or its group can change it; chmod it to 0600");
     }
 }
 

@@ -178,7 +178,8 @@ impl Run<'_> {
     fn name_copies(&mut self, depth: Depth) {
         for placement in &self.decoy.placements {
             let mounted = placement.mounted_by.as_ref();
-            if mounted.is_some() && !self.by_hand {
+            // What a plan made goes by itself, but for what left the cluster.
+            if !placement.outside && !self.by_hand {
                 continue;
             }
             if let Some(name) = mounted.and_then(|by| by.pod.as_ref().or(by.workload.as_ref())) {
@@ -186,12 +187,9 @@ impl Run<'_> {
             }
             let Some(location) = &placement.location else { continue };
             let label = placement.label();
-            self.done.left.push(match depth {
-                Depth::Remove => format!(
-                    "Copy `{label}`: {location}. If it lies outside the cluster, delete it there; it is worth nothing now."
-                ),
-                _ => format!("Copy `{label}`: {location}. If it lies outside the cluster, take it away there."),
-            });
+            let lies = if placement.outside { "Delete it there" } else { "If it lies outside the cluster, delete it there" };
+            let worth = if depth == Depth::Remove { "; it is worth nothing now" } else { "" };
+            self.done.left.push(format!("Copy `{label}`: {location}. {lies}{worth}."));
         }
     }
 }

@@ -155,6 +155,7 @@ pub(crate) fn plan(namespace: &str) -> Plan {
         name: Some(name.into()),
         secret: Some(format!("deployer-{name}")),
         location: Some(location.into()),
+        outside: name == "laptop",
         ..Placement::default()
     };
     let decoy = Decoy {

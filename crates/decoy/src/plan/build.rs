@@ -83,6 +83,7 @@ impl Builder<'_> {
                 secret: Some(filling.secret(&draft.name).to_owned()),
                 credential_id: None,
                 location: Some(filling.text(&draft.location)?),
+                outside: draft.outside,
                 mounted_by,
             });
         }

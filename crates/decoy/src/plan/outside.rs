@@ -55,6 +55,7 @@ pub fn outside(
         name: Some(name.to_owned()),
         secret: Some(secret),
         location: Some(location.to_owned()),
+        outside: true,
         ..Placement::default()
     });
     let cluster = decoy.cluster.as_deref().unwrap_or("default");

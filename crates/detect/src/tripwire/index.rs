@@ -128,6 +128,7 @@ impl Index {
         DecoyRef {
             name: decoy.name(),
             placement: placement.map(Placement::label),
+            secret: placement.and_then(|p| p.secret.clone()),
             location: placement.and_then(|p| p.location.clone()),
         }
     }

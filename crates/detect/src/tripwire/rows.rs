@@ -146,7 +146,7 @@ fn bait_namespace(index: &Index, event: &Event<'_>, object: &ObjectRef<'_>) -> O
     if itself || !index.is_bait(&namespace) {
         return None;
     }
-    let decoy = DecoyRef { name: namespace.into_owned(), placement: None, location: None };
+    let decoy = DecoyRef { name: namespace.into_owned(), ..DecoyRef::default() };
     Some(Touch { rule: rules::BAIT_NAMESPACE, decoy })
 }
 

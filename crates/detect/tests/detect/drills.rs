@@ -22,6 +22,7 @@ fn label(second: i64, drill: bool) -> Finding {
     let decoy = DecoyRef {
         name: "honeypot/backup-sa".into(),
         placement: Some("backup-sa-token".into()),
+        secret: Some("backup-sa-token".into()),
         location: Some("/opt/backup of pod file-backup".into()),
     };
     let seen = format!("version {second}");

@@ -21,14 +21,21 @@ impl Pipeline {
         let announced =
             announced.inspect_err(|error| tracing::error!(%error, "cannot read rehearsals")).ok()?;
         let covering = match noted {
-            // Of several drills the latest is the one that was noted: they come one after the other.
-            true => {
-                announced.into_iter().filter(|r| r.may_have_made(finding)).max_by_key(|r| r.not_before)?
-            }
+            // A drill is one use. One that was seen has no further note to itself: that would be somebody else's use, and
+            // the note of its own joins it by the time. Of several the latest is meant: they come one after the other.
+            true => announced
+                .into_iter()
+                .filter(|r| r.may_have_made(finding) && r.used == 0 && !self.just_used(&r.nonce))
+                .max_by_key(|r| r.not_before)?,
             false => announced.into_iter().find(|rehearsal| rehearsal.covers(finding))?,
         };
         self.pending.rehearsals_used.push((covering.nonce, 1));
         Some(covering.purpose)
+    }
+
+    /// Whether a rehearsal was seen in use by what is not written yet.
+    fn just_used(&self, nonce: &str) -> bool {
+        self.pending.rehearsals_used.iter().any(|(used, _)| used == nonce)
     }
 
     /// Forgets rehearsals that no event can show any more.

@@ -19,7 +19,7 @@ use sundew_store::Store;
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails. Only a failing test waits that long.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until `look` finds something.
 pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -125,6 +125,9 @@ pub(crate) struct How {
     /// Plant although rights of the account could be hidden in what could not be read
     #[arg(long)]
     pub(crate) despite_unread: bool,
+    /// Plant although every account of the namespace or the cluster may do more than discovery, as on OpenShift
+    #[arg(long)]
+    pub(crate) despite_shared_rights: bool,
     /// How long a Secret may take to be filled with a token
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) patience: Duration,

@@ -117,7 +117,7 @@ fn table(uses: &[Use], sinks: &[String], done: usize, failed: usize) -> Result<(
     match (done, failed) {
         (0, 0) => page.line("Nothing could be used, so the alarm was not tried."),
         (_, 0) => {
-            page.line(&format!("{arrived} arrived, seconds from sending the request; marked as a drill."))
+            page.line(&format!("{arrived} arrived, seconds from sending the request; marked as a drill."));
         }
         _ => page.line(&format!("{arrived} arrived, {failed} did not.")),
     }

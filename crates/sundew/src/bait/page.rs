@@ -18,19 +18,30 @@ pub(super) struct Judged {
     pub(super) rights: Rights,
     pub(super) checks: Vec<Check>,
     pub(super) logged: Logged,
+    /// Whether rights that other accounts have too, through a group, are taken as harmless.
+    pub(super) despite_shared: bool,
 }
 
 impl Judged {
     /// Why it must not be made, in a sentence.
     pub(super) fn refusal(&self) -> Option<String> {
-        if let [first, others @ ..] = self.rights.undeclared.as_slice() {
+        let shared = self.rights.is_shared();
+        if let ([first, others @ ..], false) =
+            (self.rights.undeclared.as_slice(), shared && self.despite_shared)
+        {
             let more = match others.len() {
                 0 => String::new(),
                 n => format!(", and {n} more rules that are listed"),
             };
+            let way = match shared {
+                true => {
+                    "; other accounts have that too, through a group: take it away from the group, choose another \
+                     namespace, or take it as harmless with --despite-shared-rights"
+                }
+                false => "; take that away first, or choose another namespace",
+            };
             return Some(format!(
-                "refused, and nothing was made: {} could do more than its persona declares: {}{more}; take that away \
-                 first, or choose another namespace",
+                "refused, and nothing was made: {} could do more than its persona declares: {}{more}{way}",
                 self.plan.decoy.name(),
                 grant(first)
             ));

@@ -149,7 +149,7 @@ impl Errand<'_> {
         let rights = gate::rights(&looked.cluster, &plan);
         let checks = stealth::check(&plan, &looked.around);
         let logged = probe(connection, &plan.decoy, &self.books).await;
-        Judged { plan, rights, checks, logged }
+        Judged { plan, rights, checks, logged, despite_shared: self.args.how.despite_shared_rights }
     }
 
     async fn decide(&self, connection: &Connection, judged: &Judged, copies: &[Copy]) -> Result<Exit> {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sundew_cluster::{Hand, HandError, ObjectKey, Reason};
-use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::known::PutBack;
 
@@ -41,7 +40,7 @@ pub(super) async fn put_back(
     let mut wait = FIRST_WAIT;
     loop {
         let patch = json!({"metadata": {"uid": uid, "resourceVersion": version, "labels": {LABEL: back.to}}});
-        match send(hand, key, patch).await {
+        match hand.patch(key, &patch, FIELD_MANAGER).await {
             Ok(now) => return Outcome::Done(text(&now["metadata"]["resourceVersion"])),
             Err(HandError::Conflict { .. }) => {}
             Err(HandError::Missing { .. }) => return Outcome::Moved,
@@ -67,17 +66,6 @@ pub(super) async fn put_back(
             return Outcome::Moved;
         }
         version = text(&now["metadata"]["resourceVersion"]);
-    }
-}
-
-/// Sends the patch on a thread of its own: what the hand does to write one cannot go from thread to thread.
-async fn send(hand: &Hand, key: &ObjectKey, patch: Value) -> Result<Value, HandError> {
-    let (hand, key) = (hand.clone(), key.clone());
-    let sent = spawn_blocking(move || Handle::current().block_on(hand.patch(&key, &patch, FIELD_MANAGER)));
-    match sent.await {
-        Ok(sent) => sent,
-        // It does not panic; a cancelled runtime is ending.
-        Err(_) => std::future::pending().await,
     }
 }
 

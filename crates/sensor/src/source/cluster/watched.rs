@@ -41,6 +41,7 @@ fn of(decoy: &Decoy, placement: &Placement) -> Option<Watched> {
         decoy: DecoyRef {
             name: decoy.name(),
             placement: Some(placement.label()),
+            secret: Some(secret.clone()),
             location: placement.location.clone(),
         },
         namespace: decoy.namespace.clone(),
