@@ -187,7 +187,11 @@ impl Run<'_> {
             }
             let Some(location) = &placement.location else { continue };
             let label = placement.label();
-            let lies = if placement.outside { "Delete it there" } else { "If it lies outside the cluster, delete it there" };
+            let lies = if placement.outside {
+                "Delete it there"
+            } else {
+                "If it lies outside the cluster, delete it there"
+            };
             let worth = if depth == Depth::Remove { "; it is worth nothing now" } else { "" };
             self.done.left.push(format!("Copy `{label}`: {location}. {lies}{worth}."));
         }

@@ -225,7 +225,8 @@ impl Driller {
         for problem in problems {
             let what = format!("{about}: {problem}");
             tracing::error!("a drill failed: {what}");
-            let decoy = DecoyRef { name: decoy.clone(), placement: Some(placement.clone()), ..DecoyRef::default() };
+            let decoy =
+                DecoyRef { name: decoy.clone(), placement: Some(placement.clone()), ..DecoyRef::default() };
             let rule = &sensor::rules::DRILL_MISSED;
             let finding = sensor::finding(cluster, PLACE.1, rule, &what, Some(decoy), self.clock.now());
             let batch = Batch::new(&origin, Payload::Finding(Box::new(finding)));
