@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 use self::await_alert::{Alert, Awaited};
 use crate::{
     BaitError,
-    announce::{Client, announced},
+    announce::{About, Client, announced, withdrawn},
 };
 
-/// How long beyond the patience a use stays announced: the server's clock may be another, and it may answer late.
-const GRACE: Duration = Duration::from_secs(60);
+/// How long a use stays announced: it is made at once, and the server may take a while to receive it.
+const USE: Duration = Duration::from_secs(30);
 /// How long reading the Secrets of one decoy may take.
 const READING: Duration = Duration::from_secs(300);
 /// The API server notes the use of a token again only this long after it last saw that token (its cache of tokens
@@ -102,15 +102,7 @@ impl Drill<'_> {
         let decoys = self.chosen()?;
         let mut uses = Vec::new();
         for (decoy, placements) in decoys {
-            let nonce =
-                announced(self.connection, Some(self.store), Purpose::Upkeep, &decoy.name(), READING).await?;
-            let reader = self.connection.hand(&Client::Kubectl.agent(&nonce));
-            for placement in placements {
-                let target = Target { decoy, placement };
-                let token = match target.obstacle() {
-                    Some(obstacle) => Err(obstacle),
-                    None => token::read(&reader, decoy, placement).await.map_err(Obstacle::Problem),
-                };
+            for (target, token) in self.tokens(decoy, placements).await? {
                 match token {
                     Ok(token) => self.all_clients(&target, &token, &mut uses, progress).await?,
                     Err(obstacle) => {
@@ -122,6 +114,29 @@ impl Drill<'_> {
             }
         }
         Ok(uses)
+    }
+
+    /// Reads all tokens of a decoy, or says why one is not used.
+    async fn tokens<'t>(
+        &self,
+        decoy: &'t Decoy,
+        placements: Vec<&'t Placement>,
+    ) -> Result<Vec<(Target<'t>, Result<Zeroizing<String>, Obstacle>)>, BaitError> {
+        let (store, name) = (Some(self.store), decoy.name());
+        let about = About::decoy(self.cluster, &name);
+        let nonce = announced(self.connection, store, Purpose::Upkeep, about, READING).await?;
+        let reader = self.connection.hand(&Client::Kubectl.agent(&nonce));
+        let mut read = Vec::new();
+        for placement in placements {
+            let target = Target { decoy, placement };
+            let token = match target.obstacle() {
+                Some(obstacle) => Err(obstacle),
+                None => token::read(&reader, decoy, placement).await.map_err(Obstacle::Problem),
+            };
+            read.push((target, token));
+        }
+        withdrawn(self.connection, store, &nonce).await;
+        Ok(read)
     }
 
     async fn all_clients(
@@ -150,9 +165,13 @@ impl Drill<'_> {
         client: Client,
     ) -> Result<(Use, bool), BaitError> {
         let name = target.decoy.name();
-        let nonce =
-            announced(self.connection, Some(self.store), Purpose::Drill, &name, self.patience + GRACE)
-                .await?;
+        let about = About {
+            cluster: self.cluster,
+            decoy: &name,
+            secret: target.placement.secret.as_deref(),
+            patience: self.patience,
+        };
+        let nonce = announced(self.connection, Some(self.store), Purpose::Drill, about, USE).await?;
         let alert = Alert {
             store: self.store.to_owned(),
             decoy: name,

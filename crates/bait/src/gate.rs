@@ -1,6 +1,7 @@
 //! The gate: what a planned account could do through every group it belongs to, before it is made.
 
 mod rule;
+mod shared;
 
 use std::collections::BTreeSet;
 
@@ -44,10 +45,18 @@ impl Rights {
         self.undeclared.is_empty()
     }
 
-    /// Whether everything undeclared is what other accounts have too, through a group that this one shares with them, as
-    /// on OpenShift, where whoever is known may ask for a project. An intruder with any token has it already.
+    /// Whether everything undeclared is what every account of the cluster has too, through a group, and is harmless as
+    /// far as that can be told: as on OpenShift, where whoever is known may ask for a project. An intruder with any token
+    /// has it already, and the user may say that it matters to nobody.
     pub fn is_shared(&self) -> bool {
-        self.undeclared.iter().all(|grant| grant.through.starts_with(GROUP))
+        self.objection().is_none()
+    }
+
+    /// Why the user may not call what is undeclared shared and harmless: the first grant that speaks against it.
+    /// Grants of one namespace's group count as not shared, and so do wildcards, everything about Secrets, and every risk
+    /// that a scan knows.
+    pub fn objection(&self) -> Option<String> {
+        shared::objection(&self.undeclared, &self.declared)
     }
 }
 

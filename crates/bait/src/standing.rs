@@ -14,7 +14,7 @@ use sundew_store::Store;
 use self::look::Looking;
 use crate::{
     BaitError,
-    announce::{Client, announced},
+    announce::{About, Client, announced, withdrawn},
 };
 
 /// How long looking at one decoy may take at the longest: the announcement ends with it.
@@ -66,9 +66,12 @@ pub async fn standings(
         remember(&mut standing, cluster, store)?;
         let objects = objects(decoy);
         if let Some(connection) = connection {
-            let nonce = announced(connection, store, Purpose::Upkeep, &decoy.name(), TIME).await?;
+            let name = decoy.name();
+            let about = About::decoy(cluster, &name);
+            let nonce = announced(connection, store, Purpose::Upkeep, about, TIME).await?;
             let hand = connection.hand(&Client::Kubectl.agent(&nonce));
             Looking { hand: &hand, decoy, standing: &mut standing }.at_all(&objects).await;
+            withdrawn(connection, store, &nonce).await;
         } else {
             let not_asked = |object: &Object| format!("{}: the cluster was not asked", look::named(object));
             standing.unread = objects.iter().map(not_asked).collect();

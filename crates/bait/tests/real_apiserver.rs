@@ -26,7 +26,7 @@ use sundew_decoy::{
     plan::{Choice, LETTERS, Plan, plan},
     surroundings::{Surroundings, Thing},
 };
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 use tempfile::TempDir;
 
 /// Everything that a persona can make.
@@ -59,18 +59,10 @@ impl Stage {
         let binaries = binaries()?;
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(&folder.path().join("pki"));
-        let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
-        let wanted = Wanted { folder: folder.path(), pki: &pki, policy, flags: &[] };
+        let wanted = Wanted { folder: folder.path(), pki: &pki, policy: NO_AUDIT, flags: &[] };
         let plane = ControlPlane::start(&binaries, &wanted).await;
         let kubeconfig = folder.path().join("kubeconfig");
-        let config = json!({
-            "current-context": "x",
-            "clusters": [{"name": "c", "cluster": {"server": plane.url(""), "certificate-authority": pki.path("ca.crt")}}],
-            "users": [{"name": "u", "user": {
-                "client-certificate": pki.path("admin.crt"), "client-key": pki.path("admin.key")}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        });
-        fs::write(&kubeconfig, config.to_string()).unwrap();
+        fs::write(&kubeconfig, plane.kubeconfig(&pki, &pki.user("admin"))).unwrap();
         let options = ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() };
         let connection = Connection::open(options).await.unwrap();
         let around = namespaces(&plane).await;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     clock::Clock,
+    connect::Plugin,
     trouble::{Reason, cut, of_kube},
 };
 
@@ -134,6 +135,8 @@ pub(crate) fn usual_agent() -> Agent {
 #[derive(Clone)]
 pub(crate) struct Asker {
     pub(crate) client: Client,
+    /// Where the credential comes from, unless the client has it.
+    pub(crate) plugin: Option<Arc<Plugin>>,
     pub(crate) patience: Patience,
     /// Whether silence and broken connections are worth another try.
     pub(crate) known_good: bool,
@@ -221,7 +224,7 @@ impl Asker {
         }
         let request =
             request.body(sent).map_err(|why| because(Reason::Unreachable { why: cut(&why.to_string()) }))?;
-        let (head, body) = self.exchange(request).await.map_err(|error| failed(&error))?.into_parts();
+        let (head, body) = self.exchange(request).await.map_err(failed)?.into_parts();
         if head.status.is_success() {
             return Ok(body);
         }
@@ -231,8 +234,12 @@ impl Asker {
     }
 
     /// Sends a request as it is and notes the server's time.
-    async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>, kube::Error> {
-        let answer = self.client.send(request).await?;
+    async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Body>, Reason> {
+        if let Some(plugin) = &self.plugin {
+            let header = plugin.header().await.map_err(|why| Reason::Credential { why })?;
+            request.headers_mut().insert(header::AUTHORIZATION, header);
+        }
+        let answer = self.client.send(request).await.map_err(|error| of_kube(&error))?;
         self.clock.note(answer.headers());
         Ok(answer)
     }
@@ -242,7 +249,7 @@ impl Asker {
         let waited = self.patience.request;
         match tokio::time::timeout(waited, self.exchange(request)).await {
             Ok(Ok(answer)) => Ok(answer.status()),
-            Ok(Err(error)) => Err(of_kube(&error)),
+            Ok(Err(why)) => Err(why),
             Err(_) => Err(Reason::Silent { waited }),
         }
     }
@@ -252,7 +259,7 @@ impl Asker {
 async fn read(mut body: Body, limit: usize) -> Result<(Bytes, bool), Attempt> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| failed(&error))?;
+        let frame = frame.map_err(|error| failed(of_kube(&error)))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             return Ok((bytes.freeze(), false));
@@ -314,8 +321,7 @@ fn because(reason: Reason) -> Attempt {
     Attempt { refusal: Refusal::Because(reason), again: Again::Never }
 }
 
-fn failed(error: &kube::Error) -> Attempt {
-    let reason = of_kube(error);
+fn failed(reason: Reason) -> Attempt {
     let again = match reason {
         Reason::Unreachable { .. } => Again::AfterTransport,
         _ => Again::Never,

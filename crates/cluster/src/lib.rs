@@ -38,7 +38,7 @@ mod watch;
 
 pub use ask::{Agent, Patience};
 pub use collect::{Absence, CollectOptions, Collected, Listed, Page, collect};
-pub use connect::{ConnectOptions, Connection, Endpoint};
+pub use connect::{ConnectOptions, Connection, Endpoint, Stamp};
 pub use error::{ClusterError, Known, Place};
 pub use hand::{Deleted, Hand, HandError, ObjectKey};
 pub use pods::{PodAt, Pods, PodsNews, watch_pods};

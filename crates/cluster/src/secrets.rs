@@ -43,7 +43,7 @@ pub enum SecretNews {
     Seen(SecretSeen),
     /// It is not there: at the start, or because it was deleted.
     Gone,
-    /// It cannot be watched at the moment; told once until it can be again.
+    /// It cannot be watched at the moment; told once until it can be again, and anew where the reason is another.
     Trouble(Reason),
     /// It can be watched again, or for the first time.
     Watching,

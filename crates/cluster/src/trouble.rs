@@ -60,6 +60,21 @@ pub enum Reason {
     NotAsked,
 }
 
+impl Reason {
+    /// Whether what is to be done about it is the same; the words may differ each time.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        use std::mem::discriminant;
+        match (self, other) {
+            (Self::Refused { status, .. }, Self::Refused { status: other, .. }) => status == other,
+            (
+                Self::Silent { .. } | Self::Unreachable { .. },
+                Self::Silent { .. } | Self::Unreachable { .. },
+            ) => true,
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,7 +15,7 @@ use sundew_cluster::{
     ClusterError, CollectOptions, Collected, CollectorRole, ConnectOptions, Connection, Page, RESOURCES,
     Reason, SERVICE_ACCOUNT_TOKEN, collect,
 };
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 use tempfile::TempDir;
 
 /// A value that must never be received; in a Secret as base64, `aHVzaC1odXNo`.
@@ -33,8 +33,7 @@ impl Stage {
         let binaries = binaries()?;
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(&folder.path().join("pki"));
-        let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
-        let wanted = Wanted { folder: folder.path(), pki: &pki, policy, flags: &[] };
+        let wanted = Wanted { folder: folder.path(), pki: &pki, policy: NO_AUDIT, flags: &[] };
         let plane = ControlPlane::start(&binaries, &wanted).await;
         Some(Self { folder, pki, plane })
     }

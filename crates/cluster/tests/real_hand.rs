@@ -17,7 +17,7 @@ use sundew_cluster::{
     ConnectOptions, Connection, Deleted, Hand, HandError, ObjectKey, Pods, PodsNews, SERVICE_ACCOUNT_TOKEN,
     SecretNews, SecretSeen, watch_pods, watch_secret,
 };
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 use tempfile::TempDir;
 use tokio::{
     sync::mpsc,
@@ -39,8 +39,7 @@ impl Stage {
         let binaries = binaries()?;
         let folder = tempfile::tempdir().unwrap();
         let pki = Pki::new(&folder.path().join("pki"));
-        let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
-        let wanted = Wanted { folder: folder.path(), pki: &pki, policy, flags: &[] };
+        let wanted = Wanted { folder: folder.path(), pki: &pki, policy: NO_AUDIT, flags: &[] };
         let plane = ControlPlane::start(&binaries, &wanted).await;
         let namespace = json!({"metadata": {"name": "shop"}});
         plane.make("/api/v1/namespaces", &namespace).await;
@@ -71,8 +70,7 @@ impl Stage {
     }
 
     async fn admin(&self) -> Connection {
-        let file = |name: &str| self.pki.path(name);
-        self.open(json!({"client-certificate": file("admin.crt"), "client-key": file("admin.key")})).await
+        self.open(self.pki.user("admin")).await
     }
 }
 

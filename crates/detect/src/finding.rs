@@ -130,6 +130,9 @@ pub struct Finding {
     /// Set where this was a rehearsed use of a decoy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drill: bool,
+    /// Of which drill ([`crate::Rehearsal::id`]). Stays in the sensor.
+    #[serde(skip)]
+    pub rehearsal: Option<String>,
     /// The stage of the event (`ResponseComplete` and so on), with `stage_time` the key that tells a repeat from news.
     pub stage: String,
     /// When that stage was reached, as the event has it.

@@ -16,11 +16,6 @@ use crate::{advice, finding::Finding, incident::Incident, peer::Peer, steps::Sta
 
 /// How long the API server's note of a use waits for the use itself.
 const NOTE_WAITS: SignedDuration = SignedDuration::from_millis(500);
-/// The furthest that a drill's use and the note of it are apart. What is further may be somebody's real use.
-const DRILL_NOTED: SignedDuration = SignedDuration::from_secs(15);
-/// The furthest that a drill's use and its note are apart where the note is known to be a drill's: what is further is of
-/// the next drill. The API server notes two uses of one token no closer together (its cache of tokens lives 10 s).
-const SAME_DRILL: SignedDuration = SignedDuration::from_secs(10);
 
 /// How incidents are grouped and told.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +53,9 @@ pub struct State {
     /// When it was last told of, by the sensor's clock: events can be much older than that.
     #[serde(default)]
     touched: Option<Timestamp>,
+    /// The drill that it is of.
+    #[serde(default)]
+    rehearsal: Option<String>,
     /// The latest events, so that the stages of one request are one step.
     #[serde(default)]
     stages: Stages,
@@ -107,7 +105,7 @@ impl Incidents {
         let mut open: Vec<Open> = open.into_iter().collect();
         open.sort_by_key(|one| one.incident.last_seen);
         for one in open {
-            self.latest.note_restored(&one.incident);
+            self.latest.note_restored(&one.incident, one.state.rehearsal.as_deref());
             self.open.insert(one.incident.id.clone(), one);
         }
     }
@@ -214,31 +212,20 @@ impl Incidents {
             let incident = self.open.get(id).map(|open| &open.incident);
             incident.is_some_and(|i| near(i, finding.time, self.grouping.window) && fits(i))
         };
-        let placed = |fits: &dyn Fn(&Incident) -> bool| {
-            self.latest.same_placement(finding).filter(|id| is(id, fits)).cloned()
-        };
-        if finding.rule == rules::TOKEN_LAST_USED.id {
-            // Nothing in a note says whose use it was: long after a drill, it may be that of somebody who means it.
-            return placed(&|i| match (finding.drill, i.drill) {
-                (false, true) => near(i, finding.time, DRILL_NOTED),
-                (true, true) => near(i, finding.time, SAME_DRILL),
-                (note, known) => note == known,
-            });
+        // A drill is one incident, whatever shows it, and is never part of another. What the drill began is known by its id.
+        if let Some(rehearsal) = &finding.rehearsal {
+            return self.latest.same_drill(rehearsal).filter(|id| is(id, &|i| i.drill)).cloned();
         }
-        let own = self.latest.same(finding).filter(|id| is(id, &|i| i.drill == finding.drill)).cloned();
+        let placed =
+            |fits: &dyn Fn(&Incident) -> bool| self.latest.same_placement(finding).filter(|id| is(id, fits));
+        if finding.rule == rules::TOKEN_LAST_USED.id {
+            return placed(&|i| i.drill == finding.drill).cloned();
+        }
+        let own = self.latest.same(finding).filter(|id| is(id, &|i| i.drill == finding.drill));
         // The API server may note a token's use before the use itself is logged: that incident has no actor yet.
         let used = finding.rule == rules::TOKEN_USED.id;
-        let orphan = || {
-            placed(&|i| {
-                only_noted(i)
-                    && match (finding.drill, i.drill) {
-                        (true, false) => near(i, finding.time, DRILL_NOTED),
-                        (true, true) => near(i, finding.time, SAME_DRILL),
-                        (used, noted) => used == noted,
-                    }
-            })
-        };
-        own.or_else(|| orphan().filter(|_| used))
+        let orphan = || placed(&|i| only_noted(i) && i.drill == finding.drill);
+        own.or_else(|| orphan().filter(|_| used)).cloned()
     }
 }
 

@@ -23,6 +23,6 @@ pub use finding::{Actor, DecoyRef, Detector, Finding, Request, Severity};
 pub use incident::{Change, Incident, NextStep, Step};
 pub use incidents::{Grouping, Growth, Incidents};
 pub use peer::{Peer, PeerPod};
-pub use rehearsal::{Purpose, Rehearsal};
+pub use rehearsal::{Purpose, Rehearsal, Seen, Sight};
 pub use report::label_changed;
 pub use tripwire::{Duty, Signal, Tripwire};

@@ -10,6 +10,8 @@ use crate::{
 
 /// How much of a text from outside a finding keeps, in characters.
 const MAX_TEXT: usize = 512;
+/// The stage of a note that was seen as a label: no event has it.
+pub(crate) const LABEL_SEEN: &str = "LabelSeen";
 /// How many groups a finding keeps.
 const MAX_GROUPS: usize = 16;
 
@@ -28,6 +30,7 @@ pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: Deco
         attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
         request: request(event),
         drill: false,
+        rehearsal: None,
         stage: text(event.stage),
         stage_time: text(event.stage_timestamp),
     }
@@ -63,7 +66,8 @@ pub fn label_changed(
             code: None,
         },
         drill: false,
-        stage: "LabelSeen".into(),
+        rehearsal: None,
+        stage: LABEL_SEEN.into(),
         stage_time: seen.to_owned(),
     }
 }

@@ -27,8 +27,10 @@ pub mod rules {
     pub const DECOY_GONE: Rule = rule("sensor.decoy_gone", &["T1562.001"], "A decoy was taken away");
     /// A drill brought no alert, or not to everybody.
     pub const DRILL_MISSED: Rule = rule("sensor.drill_missed", &[], "A drill failed");
+    /// A decoy was changed in a way that makes it a worse tripwire.
+    pub const DECOY_CHANGED: Rule = rule("sensor.decoy_changed", &["T1562.001"], "A decoy was changed");
     /// All of them.
-    pub const ALL: &[Rule] = &[GAP, BLIND, SILENT, UNLOGGED, DECOY_GONE, DRILL_MISSED];
+    pub const ALL: &[Rule] = &[GAP, BLIND, SILENT, UNLOGGED, DECOY_GONE, DRILL_MISSED, DECOY_CHANGED];
 }
 
 /// The finding that `rule` holds: `what` completes the rule's sentence. `source` is the name of the source that it is
@@ -54,6 +56,7 @@ pub fn finding(
         attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
         request: Default::default(),
         drill: false,
+        rehearsal: None,
         stage: source.to_owned(),
         stage_time: now.to_string(),
     }

@@ -20,6 +20,9 @@ pub struct Patience {
     /// For a log that was read and is gone to come back, before that is an alert; 30 s. A rotation leaves no log for
     /// a moment, and an API server that is restarted for some seconds.
     pub absence: Duration,
+    /// For a cluster's API to answer for the first time, before that is an alert; 30 s. Its credential may come from a
+    /// program.
+    pub answer: Duration,
     /// For the connections at hand, and for a store that cannot be written, once the sensor is told to stop; 5 s.
     pub farewell: Duration,
     /// For a delivery on its way, once its sink is gone or the sensor is told to stop; 12 s. Sinks give up after 10 s.
@@ -36,6 +39,7 @@ impl Default for Patience {
             write: seconds(15),
             connections: 64,
             absence: seconds(30),
+            answer: seconds(30),
             farewell: seconds(5),
             delivery: seconds(12),
         }

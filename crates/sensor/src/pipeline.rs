@@ -215,9 +215,12 @@ impl Pipeline {
     fn finding(&mut self, finding: &Finding) {
         let mut finding = finding.clone();
         match self.rehearsed(&finding) {
-            Some(Purpose::Planting) => return self.desk.suppress(Duty::Planting, finding),
-            Some(Purpose::Upkeep) => return self.desk.suppress(Duty::Upkeep, finding),
-            Some(Purpose::Drill) => finding.drill = true,
+            Some((Purpose::Planting, _)) => return self.desk.suppress(Duty::Planting, finding),
+            Some((Purpose::Upkeep, _)) => return self.desk.suppress(Duty::Upkeep, finding),
+            Some((Purpose::Drill, id)) => {
+                finding.drill = true;
+                finding.rehearsal = Some(id);
+            }
             None => {}
         }
         self.counters.findings.fetch_add(1, Ordering::Relaxed);

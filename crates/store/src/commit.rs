@@ -1,6 +1,7 @@
 //! Writing a [`Commit`]: everything in it, or nothing.
 
 use rusqlite::{Connection, params};
+use sundew_detect::Sight;
 
 use crate::{
     Commit, Position, Reject, Store, StoreError, StoredIncident, Suppressed, outbox,
@@ -54,6 +55,18 @@ fn write(connection: &Connection, change: &Commit) -> rusqlite::Result<()> {
                 "UPDATE rehearsals SET used = used + min(?2, 9223372036854775807 - used) WHERE nonce = ?1",
             )?
             .execute(params![nonce, integer(*times)])?;
+    }
+    for (nonce, sight, at) in &change.rehearsals_seen {
+        let set = match sight {
+            Sight::Request => {
+                "UPDATE rehearsals SET seen_request = coalesce(seen_request, ?2) WHERE nonce = ?1"
+            }
+            Sight::Audited => {
+                "UPDATE rehearsals SET seen_audited = coalesce(seen_audited, ?2) WHERE nonce = ?1"
+            }
+            Sight::Label => "UPDATE rehearsals SET seen_label = coalesce(seen_label, ?2) WHERE nonce = ?1",
+        };
+        connection.prepare_cached(set)?.execute(params![nonce, micros(*at)])?;
     }
     for (name, value) in &change.counters {
         connection

@@ -2,13 +2,17 @@
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
-use sundew_detect::{Purpose, Rehearsal};
+use sundew_detect::{Purpose, Rehearsal, Seen};
 
 use crate::{
     Store, StoreError,
-    read::{self, count, time},
+    read::{self, count, opt_time, time},
     write::{integer, micros},
 };
+
+/// In the order in which they are read and written here.
+const COLUMNS: &str = "nonce, purpose, decoy, not_before, not_after, used, cluster, secret, awaited, seen_request, \
+     seen_audited, seen_label";
 
 impl Store {
     /// Announces a rehearsal; `used` is written as given. False where the nonce is taken, and nothing is written.
@@ -19,10 +23,10 @@ impl Store {
     pub fn add_rehearsal(&mut self, rehearsal: &Rehearsal) -> Result<bool, StoreError> {
         let added = self
             .connection
-            .prepare_cached(
-                "INSERT INTO rehearsals (nonce, purpose, decoy, not_before, not_after, used)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-            )
+            .prepare_cached(&format!(
+                "INSERT INTO rehearsals ({COLUMNS})
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING"
+            ))
             .and_then(|mut statement| {
                 statement.execute(params![
                     rehearsal.nonce,
@@ -31,10 +35,30 @@ impl Store {
                     micros(rehearsal.not_before),
                     micros(rehearsal.not_after),
                     integer(rehearsal.used),
+                    rehearsal.cluster,
+                    rehearsal.secret.as_deref().unwrap_or(""),
+                    rehearsal.awaited.map(micros),
+                    rehearsal.seen.request.map(micros),
+                    rehearsal.seen.audited.map(micros),
+                    rehearsal.seen.label.map(micros),
                 ])
             })
             .map_err(self.failed_to("announce a rehearsal"))?;
         Ok(added == 1)
+    }
+
+    /// Ends a rehearsal at `now`: what was done before is still judged by it. False where there is none, or it had ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`].
+    pub fn withdraw_rehearsal(&mut self, nonce: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let ended = self
+            .connection
+            .prepare_cached("UPDATE rehearsals SET not_after = ?2 WHERE nonce = ?1 AND not_after > ?2")
+            .and_then(|mut statement| statement.execute(params![nonce, micros(now)]))
+            .map_err(self.failed_to("withdraw a rehearsal"))?;
+        Ok(ended == 1)
     }
 
     /// The rehearsals that are valid at `now`, by nonce.
@@ -45,16 +69,17 @@ impl Store {
     pub fn rehearsals(&self, now: Timestamp) -> Result<Vec<Rehearsal>, StoreError> {
         read::list(
             &self.connection,
-            "SELECT nonce, purpose, decoy, not_before, not_after, used FROM rehearsals
-             WHERE not_before <= ?1 AND not_after >= ?1 ORDER BY nonce",
+            &format!(
+                "SELECT {COLUMNS} FROM rehearsals WHERE not_before <= ?1 AND not_after >= ?1 ORDER BY nonce"
+            ),
             [micros(now)],
             rehearsal,
         )
         .map_err(self.failed_to("read the rehearsals"))
     }
 
-    /// The drills whose time was over before `now` and that nothing was covered by: alarms that did not ring. They stay,
-    /// for an event that comes late.
+    /// The drills whose time was over before `now`, that nobody waits for any more and that nothing was covered by: alarms
+    /// that did not ring. They stay, for an event that comes late.
     ///
     /// # Errors
     ///
@@ -62,8 +87,11 @@ impl Store {
     pub fn missed_drills(&self, now: Timestamp) -> Result<Vec<Rehearsal>, StoreError> {
         read::list(
             &self.connection,
-            "SELECT nonce, purpose, decoy, not_before, not_after, used FROM rehearsals
-             WHERE purpose = ?1 AND used = 0 AND not_after < ?2 ORDER BY not_after, nonce",
+            &format!(
+                "SELECT {COLUMNS} FROM rehearsals
+                 WHERE purpose = ?1 AND used = 0 AND max(not_after, coalesce(awaited, not_after)) < ?2
+                 ORDER BY not_after, nonce"
+            ),
             (Purpose::Drill.as_str(), micros(now)),
             rehearsal,
         )
@@ -80,8 +108,7 @@ impl Store {
         self.transact("expire rehearsals", |connection| {
             read::list(
                 connection,
-                "DELETE FROM rehearsals WHERE not_after < ?1
-                 RETURNING nonce, purpose, decoy, not_before, not_after, used",
+                &format!("DELETE FROM rehearsals WHERE not_after < ?1 RETURNING {COLUMNS}"),
                 [micros(now)],
                 rehearsal,
             )
@@ -90,6 +117,7 @@ impl Store {
 }
 
 fn rehearsal(row: &Row<'_>) -> rusqlite::Result<Rehearsal> {
+    let secret: String = row.get(7)?;
     Ok(Rehearsal {
         nonce: row.get(0)?,
         purpose: read::parsed(row, 1, str::parse)?,
@@ -97,5 +125,9 @@ fn rehearsal(row: &Row<'_>) -> rusqlite::Result<Rehearsal> {
         not_before: time(row, 3)?,
         not_after: time(row, 4)?,
         used: count(row, 5)?,
+        cluster: row.get(6)?,
+        secret: Some(secret).filter(|secret| !secret.is_empty()),
+        awaited: opt_time(row, 8)?,
+        seen: Seen { request: opt_time(row, 9)?, audited: opt_time(row, 10)?, label: opt_time(row, 11)? },
     })
 }

@@ -7,7 +7,7 @@ pub(crate) const APPLICATION: i32 = 0x536e_4477;
 
 /// One step for each schema version: step 0 makes version 1, and so on. A step that has been released is never
 /// changed, a new one is added behind it.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, REHEARSED];
 
 /// The newest schema version, kept in `PRAGMA user_version`.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
@@ -102,6 +102,16 @@ CREATE TABLE rehearsals (
     not_after INTEGER NOT NULL,
     used INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+";
+
+// What a rehearsal is good for, and as what it was seen. An empty cluster is any, an empty Secret none in particular.
+const REHEARSED: &str = "
+ALTER TABLE rehearsals ADD COLUMN cluster TEXT NOT NULL DEFAULT '';
+ALTER TABLE rehearsals ADD COLUMN secret TEXT NOT NULL DEFAULT '';
+ALTER TABLE rehearsals ADD COLUMN awaited INTEGER;
+ALTER TABLE rehearsals ADD COLUMN seen_request INTEGER;
+ALTER TABLE rehearsals ADD COLUMN seen_audited INTEGER;
+ALTER TABLE rehearsals ADD COLUMN seen_label INTEGER;
 ";
 
 /// What a file says about itself.

@@ -1,7 +1,7 @@
 //! What is put into the store in one commit, and what comes back out of it.
 
 use jiff::Timestamp;
-use sundew_detect::{Change, Incident, Severity};
+use sundew_detect::{Change, Incident, Severity, Sight};
 
 #[cfg(doc)]
 use crate::Store;
@@ -21,6 +21,8 @@ pub struct Commit {
     pub suppressed: Vec<Suppressed>,
     /// Nonces of rehearsals that were seen in use, each with how often; counts add to what is there.
     pub rehearsals_used: Vec<(String, u64)>,
+    /// As what drills were seen, each by its nonce, and the finding's time. The first of each kind stays.
+    pub rehearsals_seen: Vec<(String, Sight, Timestamp)>,
     /// Named counters; values add to what is there.
     pub counters: Vec<(String, u64)>,
 }
@@ -34,6 +36,7 @@ impl Commit {
             && self.rejects.is_empty()
             && self.suppressed.is_empty()
             && self.rehearsals_used.is_empty()
+            && self.rehearsals_seen.is_empty()
             && self.counters.is_empty()
     }
 }

@@ -88,7 +88,7 @@ async fn demo(args: &args::Demo) -> Result<Exit> {
     let log = folder.0.join("audit.log");
     let mut file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
     let config = folder.0.join("sundew.yaml");
-    let text = "{version: 1, cluster: demo, incidents: {quiet: 3s}, sources: [{type: file, name: audit, path: audit.log}]}";
+    let text = "{version: 1, cluster: demo, incidents: {quiet: 3s}, sources: [{type: file, name: audit, path: audit.log, silence: never}]}";
     let config = Config::read(text, &config)?;
     let inventory = Inventory::read(INVENTORY)?;
     let told = Told::default();

@@ -3,6 +3,7 @@
 mod args;
 mod bait;
 mod check;
+mod config;
 mod decoys;
 mod demo;
 mod exit;

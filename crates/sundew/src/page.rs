@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use comfy_table::{Table, presets::NOTHING};
+use comfy_table::{ColumnConstraint, Table, Width, presets::NOTHING};
 use sundew_posture::Severity;
 
 use crate::table::{self, cell};
@@ -17,6 +17,8 @@ use crate::table::{self, cell};
 const LONGEST: usize = 2000;
 /// Narrower than this nothing can be wrapped well.
 const NARROWEST: usize = 40;
+/// Narrower than this a column of text is not worth having.
+const LEAST_TEXT: usize = 28;
 
 /// Text that grows, and what it is printed on.
 #[derive(Debug)]
@@ -122,7 +124,8 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Columns; on a terminal that is too narrow for them a paragraph a row, so that no name is broken in two.
+    /// Columns, the last one in several lines where a terminal is too narrow for it in one; and where it is too narrow
+    /// for that, a paragraph a row, so that no name is broken in two.
     pub(crate) fn columns(&mut self, headers: &[&str], rows: &[Vec<String>]) {
         let mut columns = Table::new();
         columns.load_preset(NOTHING).force_no_tty();
@@ -133,11 +136,21 @@ impl Page {
         for column in columns.column_iter_mut() {
             column.set_padding((0, 2));
         }
-        let lines: Vec<String> = columns.lines().map(|line| line.trim_end().to_owned()).collect();
-        if self.width.is_some_and(|width| lines.iter().any(|line| line.chars().count() > width)) {
-            self.paragraphs(headers, rows);
-            return;
+        if let Some(width) = self.width
+            && columns.lines().any(|line| line.trim_end().chars().count() > width)
+        {
+            let others: usize =
+                columns.column_max_content_widths().iter().rev().skip(1).map(|w| usize::from(*w) + 2).sum();
+            let Some(room) = width.checked_sub(others).filter(|room| *room >= LEAST_TEXT) else {
+                return self.paragraphs(headers, rows);
+            };
+            if let Some(last) = columns.column_iter_mut().last() {
+                last.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(
+                    u16::try_from(room).unwrap_or(u16::MAX),
+                )));
+            }
         }
+        let lines: Vec<String> = columns.lines().map(|line| line.trim_end().to_owned()).collect();
         for (number, line) in lines.iter().enumerate() {
             let line = if number == 0 { self.styled("1", line) } else { line.clone() };
             self.text.push_str(&line);

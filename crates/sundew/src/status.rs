@@ -1,22 +1,29 @@
 //! `sundew status` and `sundew redeliver`: the decoys, what the store holds, and messages that were given up.
 
-use std::io::{self, Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use serde_json::json;
-use sundew_sensor::Config;
-use sundew_store::{Revive, Store};
+use sundew_sensor::{Config, config::SourceConfig};
+use sundew_store::{OutboxSummary, RejectCount, Revive, Store, StoredIncident, Suppressed};
 
 use crate::{
     args::{self, StatusFormat},
     bait::{self, Decoys},
+    config,
     exit::Exit,
     page::Page,
-    table::{self, cell, count, counted},
+    table::{cell, count, counted},
 };
 
 /// How many of each list are shown.
 const SHOWN: usize = 20;
+/// How much of a title or an error is shown, in characters.
+const TITLE: usize = 100;
 
 pub(crate) fn show(args: &args::Status) -> Result<Exit> {
     if args.search.search {
@@ -25,27 +32,67 @@ pub(crate) fn show(args: &args::Status) -> Result<Exit> {
     if args.output == StatusFormat::Yaml {
         bail!("--output yaml prints an inventory, with --search; leave it out, or use --output json");
     }
-    let config = Config::load(&args.config)?;
-    let store = Store::open_reading(&config.store).with_context(|| {
-        format!("the store of {} cannot be read; has `sundew watch` run?", args.config.display())
-    })?;
+    let config = config::load(&args.config)?;
+    let store = open(&config.store)?;
     let decoys = bait::decoys(args, &config)?;
     if args.output == StatusFormat::Json {
-        let said = as_json(&store, &config, decoys.as_ref())?;
+        let mut said = json!({"decoys": decoys.as_ref().map(Decoys::as_json), "store": config.store});
+        if let Some(store) = &store {
+            let held = held(store, &config)?;
+            said.as_object_mut().into_iter().for_each(|said| said.extend(held.clone()));
+        }
         writeln!(io::stdout().lock(), "{said:#}")?;
         return Ok(Exit::Clean);
     }
-    if let Some(decoys) = decoys {
-        let mut page = Page::new(None);
-        decoys.show(&mut page);
-        page.line("");
-        page.finish(None)?;
+    let mut page = Page::new(None);
+    match decoys {
+        Some(decoys) => decoys.show(&mut page),
+        None => no_inventory(&mut page, &config),
     }
-    as_table(&store, &config, &mut io::stdout().lock())?;
+    match store {
+        Some(store) => Shown { store: &store, config: &config, page: &mut page }.all()?,
+        None => {
+            page.gap();
+            page.line(&format!(
+                "There is no store {} yet: `sundew watch` has not run.",
+                config.store.display()
+            ));
+        }
+    }
+    page.finish(None)?;
     Ok(Exit::Clean)
 }
 
-fn as_json(store: &Store, config: &Config, decoys: Option<&Decoys>) -> Result<serde_json::Value> {
+/// The store; none where no sensor has made it yet.
+fn open(path: &Path) -> Result<Option<Store>> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let why = format!(
+                "the store {} cannot be read; run this as the user that the sensor runs as",
+                path.display()
+            );
+            return Err(Error::new(error).context(why));
+        }
+        Ok(_) => {}
+    }
+    Ok(Some(Store::open_reading(path)?))
+}
+
+fn no_inventory(page: &mut Page, config: &Config) {
+    page.heading("DECOYS", "");
+    let said = match &config.inventory {
+        Some(file) => format!(
+            "there is no inventory {}: `sundew plant` writes it; one that was lost is found again with `sundew status --search`",
+            file.display()
+        ),
+        None => "the configuration names no inventory".to_owned(),
+    };
+    page.indented(2, &said);
+}
+
+/// What the store holds, as JSON.
+fn held(store: &Store, config: &Config) -> Result<serde_json::Map<String, serde_json::Value>> {
     let mut positions = serde_json::Map::new();
     for source in &config.sources {
         let position = store.position(config.cluster_of(source), source.name())?;
@@ -76,78 +123,124 @@ fn as_json(store: &Store, config: &Config, decoys: Option<&Decoys>) -> Result<se
         .into_iter()
         .map(|r| json!({"source": r.source, "cluster": r.cluster, "reason": r.reason, "count": r.count, "bytes": r.bytes}))
         .collect();
-    Ok(
-        json!({"decoys": decoys.map(Decoys::as_json), "store": config.store, "positions": positions, "incidents": incidents, "sinks": sinks,
-        "deadLetters": dead, "suppressed": suppressed, "rejects": rejects}),
-    )
+    let said = [
+        ("positions", serde_json::Value::Object(positions)),
+        ("incidents", incidents.into()),
+        ("sinks", sinks.into()),
+        ("deadLetters", dead.into()),
+        ("suppressed", suppressed.into()),
+        ("rejects", rejects.into()),
+    ];
+    Ok(said.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-fn as_table(store: &Store, config: &Config, out: &mut impl Write) -> Result<()> {
-    let colour = table::colour();
-    writeln!(out, "SOURCES")?;
-    for source in &config.sources {
-        let position = store.position(config.cluster_of(source), source.name())?;
-        let offset = position.as_ref().and_then(|p| p.get("offset")).and_then(serde_json::Value::as_u64);
-        let read = offset.map_or("nothing read yet, or keeps no position".into(), |o| {
-            format!("read to byte {}", count(o))
-        });
-        writeln!(out, "  {:<20} {:<16} {read}", source.name(), config.cluster_of(source))?;
+/// The store on a page.
+struct Shown<'s> {
+    store: &'s Store,
+    config: &'s Config,
+    page: &'s mut Page,
+}
+
+impl Shown<'_> {
+    fn all(mut self) -> Result<()> {
+        self.sources()?;
+        self.incidents()?;
+        self.sinks()?;
+        self.suppressed()?;
+        self.rejects()
     }
-    writeln!(out, "\nINCIDENTS, latest first")?;
-    for stored in store.recent_incidents(SHOWN)? {
-        let i = stored.incident;
-        let state = if stored.closed { "closed" } else { "open" };
-        let drill = if i.drill { "drill: " } else { "" };
-        writeln!(
-            out,
-            "  {}  {}  {:<6}  {:<20}  {}  {drill}{}",
-            i.last_seen.strftime("%Y-%m-%d %H:%M:%S"),
-            table::severity(i.severity, colour),
-            state,
-            i.id,
-            counted(i.findings, "finding"),
-            cell(&i.title, 80)
-        )?;
+
+    fn list(&mut self, title: &str, rest: &str, headers: &[&str], rows: &[Vec<String>]) {
+        self.page.heading(title, rest);
+        match rows {
+            [] => self.page.indented(2, "none"),
+            rows => self.page.columns(headers, rows),
+        }
     }
-    writeln!(out, "\nSINKS")?;
-    for s in store.outbox_summary()? {
-        let error = s.last_error.map(|e| format!("; last error: {}", cell(&e, 100))).unwrap_or_default();
-        writeln!(out, "  {:<20} {} waiting, {} given up{error}", s.sink, count(s.waiting), count(s.dead))?;
+
+    fn sources(&mut self) -> Result<()> {
+        let mut rows = Vec::new();
+        for source in &self.config.sources {
+            let cluster = self.config.cluster_of(source);
+            let position = self.store.position(cluster, source.name())?;
+            rows.push(vec![source.name().to_owned(), cluster.to_owned(), came_to(source, position.as_ref())]);
+        }
+        self.list("SOURCES", "", &["SOURCE", "CLUSTER", "HAS COME TO"], &rows);
+        Ok(())
     }
-    for d in store.dead_letters(SHOWN)? {
-        writeln!(
-            out,
-            "  given up: number {} for {}: {} revision {}, {} attempts: {}",
-            d.id,
-            d.sink,
-            d.incident_id,
-            d.revision,
-            d.attempts,
-            cell(&d.error, 100)
-        )?;
+
+    fn incidents(&mut self) -> Result<()> {
+        let recent = self.store.recent_incidents(SHOWN)?;
+        let row = |stored: StoredIncident| {
+            let i = stored.incident;
+            let drill = if i.drill { "drill: " } else { "" };
+            vec![
+                i.last_seen.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                i.severity.to_string(),
+                if stored.closed { "closed" } else { "open" }.to_owned(),
+                i.id,
+                counted(i.findings, "finding"),
+                format!("{drill}{}", cell(&i.title, TITLE)),
+            ]
+        };
+        let rows: Vec<_> = recent.into_iter().map(row).collect();
+        let headers = ["LATEST", "SEVERITY", "STATE", "INCIDENT", "FINDINGS", "WHAT"];
+        self.list("INCIDENTS", ", latest first", &headers, &rows);
+        Ok(())
     }
-    writeln!(out, "\nNOT TOLD, because it is somebody's duty")?;
-    for s in store.suppressions()? {
-        let text = |t: &Option<String>| cell(t.as_deref().unwrap_or("-"), 60);
-        writeln!(
-            out,
-            "  {:>8}  {:<19} {} by {} from {}",
-            count(s.count),
-            s.reason,
-            text(&s.decoy),
-            text(&s.actor),
-            text(&s.peer)
-        )?;
+
+    fn sinks(&mut self) -> Result<()> {
+        let summary = self.store.outbox_summary()?;
+        let row = |s: OutboxSummary| {
+            let error = s.last_error.map_or_else(|| "-".to_owned(), |error| cell(&error, TITLE));
+            vec![s.sink, count(s.waiting), count(s.dead), error]
+        };
+        let rows: Vec<_> = summary.into_iter().map(row).collect();
+        self.list("SINKS", "", &["SINK", "WAITING", "GIVEN UP", "LAST ERROR"], &rows);
+        for d in self.store.dead_letters(SHOWN)? {
+            let (id, sink, incident, revision) = (d.id, d.sink, d.incident_id, d.revision);
+            let (attempts, error) = (d.attempts, cell(&d.error, TITLE));
+            self.page.indented(
+                2,
+                &format!("given up: number {id} for {sink}: {incident} revision {revision}, {attempts} attempts: {error}"),
+            );
+        }
+        Ok(())
     }
-    writeln!(out, "\nINPUT THAT IS NO EVENT")?;
-    for r in store.reject_counts()? {
-        writeln!(out, "  {:>8}  {:<14} {}", count(r.count), r.reason, r.source)?;
+
+    fn suppressed(&mut self) -> Result<()> {
+        let text = |text: &Option<String>| cell(text.as_deref().unwrap_or("-"), 60);
+        let row =
+            |s: Suppressed| vec![count(s.count), s.reason, text(&s.decoy), text(&s.actor), text(&s.peer)];
+        let rows: Vec<_> = self.store.suppressions()?.into_iter().map(row).collect();
+        let headers = ["TIMES", "DUTY", "DECOY", "BY", "FROM"];
+        self.list("NOT TOLD", ", because it is somebody's duty", &headers, &rows);
+        Ok(())
     }
-    Ok(())
+
+    fn rejects(&mut self) -> Result<()> {
+        let row = |r: RejectCount| vec![count(r.count), r.reason, r.source];
+        let rows: Vec<_> = self.store.reject_counts()?.into_iter().map(row).collect();
+        self.list("INPUT THAT IS NO EVENT", "", &["TIMES", "REASON", "SOURCE"], &rows);
+        Ok(())
+    }
+}
+
+/// How far a source has been read, in words.
+fn came_to(source: &SourceConfig, position: Option<&serde_json::Value>) -> String {
+    let offset = position.and_then(|p| p.get("offset")).and_then(serde_json::Value::as_u64);
+    match (source, offset) {
+        (_, Some(offset)) => format!("byte {}", count(offset)),
+        (SourceConfig::File(_), None) => "nothing read yet".to_owned(),
+        (SourceConfig::Cluster(_), None) => {
+            "watches the decoys' Secrets and who has which address".to_owned()
+        }
+        (SourceConfig::Webhook(_) | SourceConfig::Stdin(_), None) => "keeps no position".to_owned(),
+    }
 }
 
 pub(crate) fn redeliver(args: &args::Redeliver) -> Result<Exit> {
-    let config = Config::load(&args.config)?;
+    let config = config::load(&args.config)?;
     let mut store = Store::open_beside(&config.store).with_context(|| {
         format!("the store of {} cannot be opened; has `sundew watch` run?", args.config.display())
     })?;

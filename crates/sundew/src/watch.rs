@@ -13,7 +13,7 @@ use sundew_store::Opened;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    args, decoys,
+    args, config, decoys,
     exit::{self, Exit},
     logging,
 };
@@ -137,12 +137,7 @@ fn look_at(path: &Path) -> Option<Look> {
 }
 
 fn load(args: &args::Watch) -> Result<(Config, Inventory)> {
-    let mut config = Config::load(&args.config).map_err(|error| match &error {
-        sundew_sensor::ConfigError::Read { .. } => anyhow::Error::new(error).context(
-            "no configuration; write one (docs/watch.md shows the smallest), or name it with -c FILE",
-        ),
-        _ => error.into(),
-    })?;
+    let mut config = config::load(&args.config)?;
     if args.posture.is_some() {
         config.posture.clone_from(&args.posture);
     }

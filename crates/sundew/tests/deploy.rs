@@ -11,9 +11,8 @@ use std::{
 };
 
 use serde_json::json;
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 
-const POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
 /// Where the objects belong: what is tried out makes no namespace.
 const NAMESPACES: [&str; 2] = ["log-relay", "tools"];
 
@@ -83,7 +82,7 @@ async fn the_api_server_takes_every_object_and_knows_every_field() {
     let Some(binaries) = binaries() else { return };
     let folder = tempfile::tempdir().unwrap();
     let pki = Pki::new(&folder.path().join("pki"));
-    let wanted = Wanted { folder: folder.path(), pki: &pki, policy: POLICY, flags: &[] };
+    let wanted = Wanted { folder: folder.path(), pki: &pki, policy: NO_AUDIT, flags: &[] };
     let plane = ControlPlane::start(&binaries, &wanted).await;
     for name in NAMESPACES {
         plane.make("/api/v1/namespaces", &json!({"metadata": {"name": name}})).await;

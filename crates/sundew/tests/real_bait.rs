@@ -17,7 +17,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use common::{Ran, Watch, alerts, eventually, ran, sundew};
 use serde_json::{Value, json};
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 use tempfile::TempDir;
 
 /// What most clusters log: everything, and of most things no more than that it happened.
@@ -27,7 +27,6 @@ kind: Policy
 omitStages: [RequestReceived]
 rules: [{level: Metadata}]
 ";
-const NO_AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
 /// The lists in which anything that is planted would show.
 const LISTS: [&str; 12] = [
     "/api/v1/namespaces",
@@ -57,12 +56,6 @@ impl Place {
         let pki = Pki::new(&folder.path().join("pki"));
         let wanted = Wanted { folder: folder.path(), pki: &pki, policy, flags: &[] };
         let plane = ControlPlane::start(binaries, &wanted).await;
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "real",
-            "clusters": [{"name": "c", "cluster": {"server": plane.url(""), "certificate-authority": pki.path("ca.crt")}}],
-            "users": [{"name": "u", "user": {"client-certificate": pki.path("admin.crt"), "client-key": pki.path("admin.key")}}],
-            "contexts": [{"name": "real", "context": {"cluster": "c", "user": "u"}}],
-        });
         let config = format!(
             "
 version: 1
@@ -76,7 +69,7 @@ incidents: {{quiet: 1ms}}
 "
         );
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        write("kubeconfig", &kubeconfig.to_string());
+        write("kubeconfig", &plane.kubeconfig(&pki, &pki.user("admin")));
         write("sundew.yaml", &config);
         write("inventory.yaml", "{version: 1, cluster: real}\n");
         Self { folder, plane, watch: None }

@@ -10,9 +10,7 @@ use std::{fs, path::Path};
 
 use common::{Ran, ran, sundew};
 use serde_json::{Value, json};
-use sundew_testplane::{ControlPlane, Pki, Wanted, binaries};
-
-const POLICY: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
+use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 
 /// An account that makes pods, one that may read what a scan reads but no Secrets, and a token of it.
 async fn furnish(plane: &ControlPlane) -> String {
@@ -46,14 +44,8 @@ async fn furnish(plane: &ControlPlane) -> String {
 }
 
 fn kubeconfig(folder: &Path, plane: &ControlPlane, pki: &Pki, name: &str, user: &Value) -> String {
-    let config = json!({
-        "current-context": "real",
-        "clusters": [{"name": "c", "cluster": {"server": plane.url(""), "certificate-authority": pki.path("ca.crt")}}],
-        "users": [{"name": "u", "user": user}],
-        "contexts": [{"name": "real", "context": {"cluster": "c", "user": "u"}}],
-    });
     let path = folder.join(name);
-    fs::write(&path, config.to_string()).unwrap();
+    fs::write(&path, plane.kubeconfig(pki, user)).unwrap();
     path.display().to_string()
 }
 
@@ -78,12 +70,11 @@ async fn a_running_cluster_is_scanned_and_answers_as_its_own_server_does() {
     let pki = Pki::new(&folder.path().join("pki"));
     let plane = ControlPlane::start(
         &binaries,
-        &Wanted { folder: folder.path(), pki: &pki, policy: POLICY, flags: &[] },
+        &Wanted { folder: folder.path(), pki: &pki, policy: NO_AUDIT, flags: &[] },
     )
     .await;
     let token = furnish(&plane).await;
-    let admin = json!({"client-certificate": pki.path("admin.crt"), "client-key": pki.path("admin.key")});
-    let admin = kubeconfig(folder.path(), &plane, &pki, "admin.json", &admin);
+    let admin = kubeconfig(folder.path(), &plane, &pki, "admin.json", &pki.user("admin"));
     let reader = kubeconfig(folder.path(), &plane, &pki, "reader.json", &json!({"token": token}));
 
     let whole = run(&["scan", "-o", "json"], &admin);

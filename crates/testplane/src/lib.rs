@@ -17,10 +17,13 @@ use rcgen::{
 };
 use reqwest::{Certificate, Client, Identity};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Where the binaries are looked for if nothing else is said.
 const USUAL: &str = "/usr/local/kubebuilder/bin";
+/// An audit policy that logs nothing.
+pub const NO_AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n";
+
 const BINARIES: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
 /// How long a part may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -72,6 +75,12 @@ impl Pki {
     /// A file of it, read.
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// How a kubeconfig says that its user is `name`, which has a certificate.
+    pub fn user(&self, name: &str) -> Value {
+        let file = |end: &str| self.path(&format!("{name}.{end}"));
+        json!({"client-certificate": file("crt"), "client-key": file("key")})
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -201,7 +210,8 @@ impl ControlPlane {
         plane.run(binaries, folder, "kube-apiserver", &flags);
         plane.ready(&format!("https://{}/readyz", plane.address)).await?;
 
-        fs::write(folder.join("kcm.kubeconfig"), kubeconfig(plane.address, pki)).unwrap();
+        let controllers = pki.user("system:kube-controller-manager");
+        fs::write(folder.join("kcm.kubeconfig"), plane.kubeconfig(pki, &controllers)).unwrap();
         plane.run(binaries, folder, "kube-controller-manager", &[
             format!("--kubeconfig={}", here("kcm.kubeconfig")),
             "--leader-elect=false".into(),
@@ -250,6 +260,11 @@ impl ControlPlane {
     /// A URL of the API server.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
+    }
+
+    /// A kubeconfig's text: this server, known by `ca.crt` of `pki`, and this user.
+    pub fn kubeconfig(&self, pki: &Pki, user: &Value) -> String {
+        kubeconfig(self.address, &pki.path("ca.crt"), user)
     }
 
     /// A client that is the administrator.
@@ -312,15 +327,14 @@ impl Drop for ControlPlane {
     }
 }
 
-fn kubeconfig(address: SocketAddr, pki: &Pki) -> String {
-    let file = |name: &str| pki.path(name).display().to_string();
-    let user = "system:kube-controller-manager";
-    serde_json::json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "x",
-        "clusters": [{"name": "c", "cluster": {"server": format!("https://{address}"), "certificate-authority": file("ca.crt")}}],
-        "users": [{"name": "u", "user": {
-            "client-certificate": file(&format!("{user}.crt")), "client-key": file(&format!("{user}.key"))}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+/// A kubeconfig's text, with one context of the name `real`.
+fn kubeconfig(address: SocketAddr, authority: &Path, user: &Value) -> String {
+    let server = format!("https://{address}");
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "real",
+        "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": authority}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "real", "context": {"cluster": "c", "user": "u"}}],
     })
     .to_string()
 }

@@ -73,8 +73,13 @@ impl<'g> Said<'g> {
 
     /// Whether it holds a wildcard: what that is, is another thing tomorrow.
     pub(crate) fn has_wildcard(&self) -> bool {
-        let Self { verbs, groups, resources, urls, .. } = self;
-        [verbs, groups, resources, urls].into_iter().flat_map(|words| words.iter()).any(|w| w.contains('*'))
+        self.has_wild_resource() || self.urls.iter().any(|url| url.contains('*'))
+    }
+
+    /// Whether its verbs, groups or resources hold a wildcard.
+    pub(crate) fn has_wild_resource(&self) -> bool {
+        let Self { verbs, groups, resources, .. } = self;
+        [verbs, groups, resources].into_iter().flat_map(|words| words.iter()).any(|w| w.contains('*'))
     }
 
     /// Whether each part of it (verb, group, resource and name; verb and path) stands in one of `rights`.

@@ -10,7 +10,7 @@ use super::{
     token::{self, Expected, Token},
     tryout, word,
 };
-use crate::{BaitError, file::InventoryFile};
+use crate::{BaitError, announce::withdrawn, file::InventoryFile};
 
 impl Planting<'_> {
     /// Makes what [`sundew_decoy::plan::outside`] planned. The inventory lists it before it is made, and the decoy
@@ -21,12 +21,14 @@ impl Planting<'_> {
     /// What was made has been taken back, and the inventory is as it was; or the error says what is left.
     pub async fn grow(&mut self, inventory: &mut InventoryFile) -> Result<Planted, BaitError> {
         let standing = self.standing(inventory)?;
-        let hand = self.hand().await?;
+        let (hand, nonce) = self.hand(inventory.inventory().cluster_of(&standing)).await?;
         let mut growth = Growth { standing: standing.clone(), grown: standing, made: Vec::new() };
-        match self.all_of(&hand, inventory, &mut growth).await {
+        let grown = match self.all_of(&hand, inventory, &mut growth).await {
             Ok(planted) => Ok(planted),
             Err(why) => Err(self.wither(&hand, inventory, growth, why).await),
-        }
+        };
+        withdrawn(self.connection, self.store, &nonce).await;
+        grown
     }
 
     /// The decoy as the inventory lists it now.

@@ -19,7 +19,7 @@ pub use render::{render, render_entry};
 
 use crate::{
     BaitError,
-    announce::{Client, announced},
+    announce::{About, Client, announced, withdrawn},
     file::InventoryFile,
 };
 use making::Making;
@@ -80,8 +80,11 @@ impl Planting<'_> {
     ///
     /// Names the first object that it would not take.
     pub async fn try_out(&mut self) -> Result<(), BaitError> {
-        let hand = self.hand().await?;
-        tryout::all(&hand, self.plan, self.progress).await
+        // Which cluster this is, the plan does not say; the nonce alone tells.
+        let (hand, nonce) = self.hand(self.plan.decoy.cluster.as_deref().unwrap_or_default()).await?;
+        let tried = tryout::all(&hand, self.plan, self.progress).await;
+        withdrawn(self.connection, self.store, &nonce).await;
+        tried
     }
 
     /// Plants: writes the decoy into `inventory` as being planted, makes one object after the other, waits for the
@@ -99,24 +102,37 @@ impl Planting<'_> {
             Some(cluster) => (cluster != inventory.inventory().cluster).then_some(cluster),
             None => inventory.cluster(),
         };
-        let hand = self.hand().await?;
-        self.clear_the_way(&hand, inventory, &decoy).await?;
-        let mut making = Making::begin(self, &hand, inventory, decoy)?;
+        let (hand, nonce) = self.hand(inventory.inventory().cluster_of(&decoy)).await?;
+        let planted = self.make_all(&hand, inventory, decoy).await;
+        withdrawn(self.connection, self.store, &nonce).await;
+        planted
+    }
+
+    async fn make_all(
+        &mut self,
+        hand: &Steady,
+        inventory: &mut InventoryFile,
+        decoy: Decoy,
+    ) -> Result<Planted, BaitError> {
+        self.clear_the_way(hand, inventory, &decoy).await?;
+        let mut making = Making::begin(self, hand, inventory, decoy)?;
         match making.all().await {
             Ok(planted) => Ok(planted),
             Err(why) => Err(making.undo(why).await),
         }
     }
 
-    async fn hand(&self) -> Result<Steady, BaitError> {
+    /// A hand whose requests are announced, and the nonce that they show.
+    async fn hand(&self, cluster: &str) -> Result<(Steady, String), BaitError> {
         let objects = u32::try_from(self.plan.objects.len()).unwrap_or(u32::MAX);
         // More than it takes, and no more than an hour, however patient.
         let time = self.spacing.saturating_mul(2).saturating_mul(objects);
         let time = time.saturating_add(self.patience.saturating_mul(4)) + Duration::from_secs(60);
         let time = time.min(Duration::from_secs(3600));
         let decoy = self.plan.decoy.name();
-        let nonce = announced(self.connection, self.store, Purpose::Planting, &decoy, time).await?;
-        Ok(Steady::new(self.connection.hand(&Client::Kubectl.agent(&nonce)), self.patience))
+        let about = About::decoy(cluster, &decoy);
+        let nonce = announced(self.connection, self.store, Purpose::Planting, about, time).await?;
+        Ok((Steady::new(self.connection.hand(&Client::Kubectl.agent(&nonce)), self.patience), nonce))
     }
 
     /// Takes back what an interrupted run has made of the same decoy.

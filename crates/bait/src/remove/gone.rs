@@ -29,6 +29,7 @@ impl Run<'_> {
                 return Ok(gone);
             }
             if Instant::now() + LOOK > until {
+                self.done.whole = false;
                 self.done.left.extend(left.into_iter().map(|(object, why)| {
                     format!(
                         "{} is being deleted and not gone yet{why}; run this again to see that it is.",

@@ -1,6 +1,6 @@
 //! Retiring, tombstones and removal: each can be interrupted, and done again.
 
-mod by_hand;
+mod by_name;
 mod gone;
 mod tombstone;
 
@@ -10,9 +10,11 @@ use sundew_cluster::Connection;
 use sundew_decoy::{Decoy, Object, Part, State};
 use sundew_detect::Purpose;
 
+pub use by_name::{ByName, Found, is_by_name, look_up};
+
 use crate::{
     BaitError,
-    announce::{Client, announced},
+    announce::{About, Client, announced, withdrawn},
     file::InventoryFile,
     plant::{
         key,
@@ -38,24 +40,36 @@ pub enum Depth {
     Remove,
 }
 
+impl Depth {
+    /// Whether objects of this part are taken away or marked.
+    fn touches(self, part: Part) -> bool {
+        match part {
+            Part::Placement | Part::Rights => true,
+            Part::Token => self != Self::Retire,
+            Part::Account => self == Self::Remove,
+        }
+    }
+}
+
 /// What was done, in sentences, and what was left alone and why.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     /// Done, or found done.
     pub done: Vec<String>,
     /// Left alone: another's by now, still going, or outside the cluster.
     pub left: Vec<String>,
+    /// Whether everything of the decoy in the cluster is as the depth says. What left the cluster does not count, nor
+    /// what is another's by now.
+    pub whole: bool,
 }
 
 /// Takes `decoy` away as far as `depth`. The inventory says so before anything is done, and forgets a decoy only when
 /// everything of it is gone: while something is only going, [`Done::left`] says so, and the next run looks again.
 ///
-/// A decoy that was made by hand is known by the names that the inventory gives; their uids are read from the cluster
-/// and written down first.
-///
 /// # Errors
 ///
-/// What is not done yet is done by the next run.
+/// What is not done yet is done by the next run. A decoy of which only names are known ([`is_by_name`]) is refused: see
+/// [`take_found_away`].
 pub async fn take_away(
     connection: &Connection,
     inventory: &mut InventoryFile,
@@ -65,34 +79,81 @@ pub async fn take_away(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Done, BaitError> {
     let decoy = inventory.find(decoy).unwrap_or(decoy).clone();
-    let state = next_state(&decoy, depth)?;
-    let nonce = announced(connection, store, Purpose::Planting, &decoy.name(), TIME).await?;
-    let hand = Steady::new(connection.hand(&Client::Kubectl.agent(&nonce)), PATIENCE);
-    let mut run = Run { hand, inventory, decoy, progress, by_hand: false, done: Done::default() };
-    if !run.look_up(depth).await? {
-        return Ok(run.done);
+    if is_by_name(&decoy) {
+        return Err(BaitError::Wrong(format!(
+            "the inventory knows {} by names alone, and what has these names could be somebody else's; see what is \
+             there, and give --by-name",
+            decoy.name()
+        )));
     }
-    run.decoy.state = Some(state);
-    run.inventory.put(run.decoy.clone())?;
+    let done = Done { done: Vec::new(), left: Vec::new(), whole: true };
+    Way { connection, store, depth }.go(inventory, decoy, done, false, progress).await
+}
 
-    run.clear(&[Part::Placement, Part::Rights]).await?;
-    match depth {
-        Depth::Retire => {}
-        Depth::Tombstone => run.mark_all(connection).await?,
-        Depth::Remove => {
-            run.clear(&[Part::Token]).await?;
-            run.clear(&[Part::Account]).await?;
-            if run.decoy.objects.is_empty() {
-                run.inventory.forget(&run.decoy)?;
-                run.done.done.push(format!(
-                    "Nothing of {} is left. From now on the use of an old copy is a 401 that names nobody.",
-                    run.decoy.name()
-                ));
-            }
-        }
+/// As [`take_away`], for a decoy of which only names are known: what [`look_up`] found under them, and nothing that has
+/// another uid by now. The uids are written down first.
+///
+/// # Errors
+///
+/// What is not done yet is done by the next run, which knows the uids.
+pub async fn take_found_away(
+    connection: &Connection,
+    inventory: &mut InventoryFile,
+    by_name: &ByName,
+    depth: Depth,
+    store: Option<&Path>,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Done, BaitError> {
+    // Another run can have written uids down meanwhile.
+    if let Some(listed) = inventory.find(&by_name.decoy).filter(|listed| !is_by_name(listed)).cloned() {
+        return take_away(connection, inventory, &listed, depth, store, progress).await;
     }
-    run.name_copies(depth);
-    Ok(run.done)
+    let ByName { decoy, found, gone, left, retires } = by_name;
+    let mut done = Done { done: gone.clone(), left: left.clone(), whole: true };
+    if depth == Depth::Retire && !retires {
+        done.whole = false;
+        done.left.push(format!(
+            "{} was made by hand, and the inventory lists nothing of it but account and Secrets, which stay: take its \
+             placements away yourself, or remove it.",
+            decoy.name()
+        ));
+        return Ok(done);
+    }
+    done.done.extend(found.iter().map(|Found { object, .. }| {
+        let uid = object.uid.as_deref().unwrap_or_default();
+        format!("{} was known by its name, and is uid {uid}.", key(object))
+    }));
+    Way { connection, store, depth }.go(inventory, decoy.clone(), done, true, progress).await
+}
+
+/// How far, and by what way.
+#[derive(Clone, Copy)]
+struct Way<'w> {
+    connection: &'w Connection,
+    store: Option<&'w Path>,
+    depth: Depth,
+}
+
+impl Way<'_> {
+    async fn go(
+        self,
+        inventory: &mut InventoryFile,
+        decoy: Decoy,
+        done: Done,
+        by_hand: bool,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Done, BaitError> {
+        let state = next_state(&decoy, self.depth)?;
+        let (name, cluster) = (decoy.name(), inventory.inventory().cluster_of(&decoy).to_owned());
+        let about = About::decoy(&cluster, &name);
+        let nonce = announced(self.connection, self.store, Purpose::Planting, about, TIME).await?;
+        let hand = Steady::new(self.connection.hand(&Client::Kubectl.agent(&nonce)), PATIENCE);
+        let mut run = Run { hand, inventory, decoy, progress, by_hand, done };
+        let ended = run.all(self, state).await;
+        withdrawn(self.connection, self.store, &nonce).await;
+        ended?;
+        Ok(run.done)
+    }
 }
 
 /// The state that the inventory has from now on: a decoy never goes back.
@@ -125,6 +186,30 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    async fn all(&mut self, way: Way<'_>, state: State) -> Result<(), BaitError> {
+        self.decoy.state = Some(state);
+        self.inventory.put(self.decoy.clone())?;
+        self.clear(&[Part::Placement, Part::Rights]).await?;
+        match way.depth {
+            Depth::Retire => {}
+            Depth::Tombstone => self.mark_all(way.connection).await?,
+            Depth::Remove => {
+                self.clear(&[Part::Token]).await?;
+                self.clear(&[Part::Account]).await?;
+            }
+        }
+        self.name_copies(way.depth);
+        if way.depth == Depth::Remove && self.decoy.objects.is_empty() {
+            self.inventory.forget(&self.decoy)?;
+            let (name, what) = (self.decoy.name(), "the use of an old copy is a 401 that names nobody");
+            self.done.done.push(match self.done.whole {
+                true => format!("Nothing of {name} is left. From now on {what}."),
+                false => format!("The account and the Secrets of {name} are gone. From now on {what}."),
+            });
+        }
+        Ok(())
+    }
+
     /// Takes the objects for these parts away, last made first, and strikes those that are gone from the inventory.
     async fn clear(&mut self, parts: &[Part]) -> Result<(), BaitError> {
         let mut going = Vec::new();
@@ -165,6 +250,7 @@ impl Run<'_> {
                 false
             }
             Fate::Unsure => {
+                self.done.whole = false;
                 self.done.left.push(format!(
                     "{key} was left alone: planting was interrupted while it was made, and what is there does not \
                      look as it was planned. Delete it yourself if nobody else made it."
@@ -183,6 +269,7 @@ impl Run<'_> {
                 continue;
             }
             if let Some(name) = mounted.and_then(|by| by.pod.as_ref().or(by.workload.as_ref())) {
+                self.done.whole = false;
                 self.done.left.push(format!("{name}, which was made by hand: delete it yourself."));
             }
             let Some(location) = &placement.location else { continue };

@@ -60,12 +60,14 @@ impl Run<'_> {
     }
 
     fn no_longer(&mut self, key: &ObjectKey) -> Result<(), BaitError> {
+        self.done.whole = false;
         let what = format!("{key} is gone, and its token with it: its use is a 401 that names nobody.");
         self.done.left.push(what);
         Ok(())
     }
 
     fn of_another(&mut self, key: &ObjectKey) -> Result<(), BaitError> {
+        self.done.whole = false;
         let what = "was left alone: the one that was made is gone, and somebody else made another";
         self.done.left.push(format!("{key} {what}."));
         Ok(())

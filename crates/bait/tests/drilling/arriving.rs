@@ -1,5 +1,7 @@
 //! Drills whose alerts arrive.
 
+use std::time::Duration;
+
 use sundew_bait::{announce::Client, drill::Use};
 use sundew_detect::Purpose;
 use sundew_store::Store;
@@ -70,6 +72,36 @@ async fn every_touch_is_announced_and_no_nonce_is_used_twice() {
     // Both Secrets of the decoy are read under one, and nothing else is.
     assert_eq!(shown(Purpose::Upkeep, "/secrets/"), [2]);
     assert_eq!(shown(Purpose::Upkeep, "/pods"), [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_use_is_announced_for_its_own_copy_and_a_moment_however_patient_the_drill_is() {
+    let plane = Plane::start(Hears::Everything).await;
+    let wanted = Wanted { placements: &["pod"], patience: Duration::from_secs(600), ..Wanted::all() };
+    plane.drill(INVENTORY, wanted).await.unwrap();
+    let store = Store::open_reading(&plane.store()).unwrap();
+    let at = |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let announced = store.rehearsals(at(0)).unwrap();
+    let drill = announced.iter().find(|rehearsal| rehearsal.purpose == Purpose::Drill).unwrap();
+    assert_eq!((drill.cluster.as_str(), drill.secret.as_deref()), ("demo", Some("backup-sa-token")));
+    assert!(drill.awaited.unwrap() > at(300), "its alert is waited for");
+    let later = store.rehearsals(at(160)).unwrap();
+    assert_eq!(later, [], "two minutes of skew and half a minute for the use");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_announcement_of_reading_the_secrets_is_withdrawn_before_they_are_used() {
+    let plane = Plane::start(Hears::Everything).await;
+    plane.drill(INVENTORY, Wanted::all()).await.unwrap();
+    let store = Store::open_reading(&plane.store()).unwrap();
+    // Well before reading would have had to be over.
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(140);
+    let purposes: Vec<_> = store.rehearsals(soon).unwrap().into_iter().map(|r| r.purpose).collect();
+    assert!(!purposes.contains(&Purpose::Upkeep), "{purposes:?}");
+    let asked = plane.answers.asked.lock().unwrap();
+    let last_read = asked.iter().rposition(|(path, _, _)| path.contains("/secrets/")).unwrap();
+    let first_use = asked.iter().position(|(path, _, _)| path.contains("/pods")).unwrap();
+    assert!(last_read < first_use, "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

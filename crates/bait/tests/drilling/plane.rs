@@ -16,7 +16,7 @@ use sundew_bait::{
     announce::Client,
     drill::{Drill, Use},
 };
-use sundew_cluster::{ConnectOptions, Connection, Patience};
+use sundew_cluster::{ConnectOptions, Connection};
 use sundew_decoy::Inventory;
 use sundew_detect::{Actor, Change, DecoyRef, Incident, Severity, tripwire::rules};
 use sundew_store::{Commit, Owed, Store, StoredIncident};
@@ -244,8 +244,7 @@ impl Plane {
         });
         let kubeconfig = folder.path().join("kubeconfig");
         fs::write(&kubeconfig, config.to_string()).unwrap();
-        let options =
-            ConnectOptions { kubeconfig: Some(kubeconfig), context: None, patience: Patience::default() };
+        let options = ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() };
         let connection = Connection::open(options).await.unwrap();
         Self { _server: server, folder, answers, connection }
     }

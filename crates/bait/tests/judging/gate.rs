@@ -224,3 +224,119 @@ fn the_cluster_itself_is_left_as_it_was() {
     rights(&cluster, &with_role(&rule, &[]));
     assert_eq!((cluster.roles, cluster.bindings, cluster.absent), before);
 }
+
+/// The rights of an account where a group may do this.
+fn shared_by(group: &str, rule: &serde_json::Value) -> Rights {
+    let role = role("", "some", &json!([rule]));
+    let bound = binding("", "some", "ClusterRole/some", &to_group(group));
+    rights(&small(&json!([role, bound])), &plan(&[], &[]))
+}
+
+#[test]
+fn what_every_account_may_do_can_be_taken_as_harmless() {
+    let projects =
+        json!({"verbs": ["create"], "apiGroups": ["project.openshift.io"], "resources": ["projectrequests"]});
+    let oneself = json!({"verbs": ["get"], "apiGroups": ["user.openshift.io"], "resources": ["users"], "resourceNames": ["~"]});
+    let paths = json!({"verbs": ["get"], "nonResourceURLs": ["/", "/swaggerapi/*"]});
+    // Worth nothing without a user to impersonate: it only narrows what one may do.
+    let scopes = json!({"verbs": ["impersonate"], "apiGroups": ["authentication.k8s.io"],
+        "resources": ["userextras/scopes.authorization.openshift.io"]});
+    for rule in [projects, oneself, paths, scopes] {
+        for group in ["system:authenticated", "system:serviceaccounts"] {
+            let found = shared_by(group, &rule);
+            assert_eq!((found.passes(), found.is_shared(), found.objection()), (false, true, None), "{rule}");
+        }
+    }
+    assert!(nothing().is_shared());
+}
+
+#[test]
+fn what_a_namespaces_group_or_a_binding_of_its_own_gives_is_not_shared() {
+    let projects =
+        json!({"verbs": ["create"], "apiGroups": ["project.openshift.io"], "resources": ["projectrequests"]});
+    let found = shared_by("system:serviceaccounts:shop", &projects);
+    assert!(!found.passes() && found.objection().unwrap().contains("not every account"), "{found:?}");
+    let role = role("", "some", &json!([projects]));
+    let bound = binding("", "some", "ClusterRole/some", &to_account("shop", "backup"));
+    let found = rights(&small(&json!([role, bound])), &plan(&[], &[]));
+    assert!(found.objection().unwrap().contains("bound to the account itself"), "{found:?}");
+}
+
+#[test]
+fn pulling_a_projects_own_images_is_harmless_and_pulling_everybodys_is_not() {
+    let pull = json!({"verbs": ["get"], "apiGroups": ["", "image.openshift.io"], "resources": ["imagestreams/layers"]});
+    let group = to_group("system:serviceaccounts:shop");
+    let in_the_project = binding("shop", "system:image-pullers", "ClusterRole/system:image-puller", &group);
+    let everywhere = binding("", "system:image-pullers", "ClusterRole/system:image-puller", &group);
+    let puller = role("", "system:image-puller", &json!([pull]));
+    let found = rights(&small(&json!([puller, in_the_project])), &plan(&[], &[]));
+    assert_eq!((found.passes(), found.objection()), (false, None), "{found:?}");
+    let found = rights(&small(&json!([puller, everywhere])), &plan(&[], &[]));
+    assert!(found.objection().unwrap().contains("not every account"), "{found:?}");
+}
+
+#[test]
+fn a_wildcard_is_harmless_to_nobody() {
+    for (verb, group, resource) in
+        [("*", "x.io", "y"), ("get", "*", "y"), ("get", "x.io", "*"), ("get", "x.io", "*/z")]
+    {
+        let rule = json!({"verbs": [verb], "apiGroups": [group], "resources": [resource]});
+        let found = shared_by("system:authenticated", &rule);
+        assert!(found.objection().unwrap().contains("wildcard"), "{rule}: {found:?}");
+    }
+    for url in ["*", "/*", "/logs/*", "/logs/", "/debug/pprof/heap"] {
+        let rule = json!({"verbs": ["get"], "nonResourceURLs": [url]});
+        assert!(!shared_by("system:authenticated", &rule).is_shared(), "{url}");
+    }
+}
+
+#[test]
+fn what_a_scan_calls_a_risk_is_harmless_to_nobody_however_many_have_it() {
+    let rbac = "rbac.authorization.k8s.io";
+    for (verb, group, resource) in [
+        ("get", "", "secrets"),
+        ("list", "", "secrets"),
+        ("watch", "", "secrets"),
+        ("update", "", "secrets"),
+        ("create", "", "pods"),
+        ("create", "", "pods/exec"),
+        ("get", "", "pods/exec"),
+        ("create", "", "pods/attach"),
+        ("update", "", "pods/ephemeralcontainers"),
+        ("create", "", "serviceaccounts/token"),
+        ("impersonate", "", "users"),
+        ("impersonate", "", "serviceaccounts"),
+        ("impersonate", "", "groups"),
+        ("impersonate:user-info", "authentication.k8s.io", "users"),
+        ("get", "", "nodes/proxy"),
+        ("create", "", "nodes/proxy"),
+        ("escalate", rbac, "clusterroles"),
+        ("bind", rbac, "clusterroles"),
+        ("create", "apps", "deployments"),
+        ("create", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ] {
+        let rule = json!({"verbs": [verb], "apiGroups": [group], "resources": [resource]});
+        let found = shared_by("system:authenticated", &rule);
+        assert!(!found.passes() && !found.is_shared(), "{rule}: {found:?}");
+    }
+}
+
+#[test]
+fn rights_that_are_a_risk_together_with_declared_ones_are_harmless_to_nobody() {
+    let uids =
+        json!({"verbs": ["impersonate"], "apiGroups": ["authentication.k8s.io"], "resources": ["uids"]});
+    assert!(shared_by("system:authenticated", &uids).is_shared(), "a uid alone cannot be impersonated");
+    let of_plan = json!({"verbs": ["impersonate"], "apiGroups": [""], "resources": ["users"], "resourceNames": ["ann"]});
+    let cluster = small(&json!([
+        role("", "some", &json!([uids])),
+        binding("", "some", "ClusterRole/some", &to_group("system:authenticated")),
+    ]));
+    let declared = Right { resource_names: vec!["ann".into()], ..right(&["impersonate"], "", &["users"]) };
+    let own = [
+        role("", "own", &json!([of_plan])),
+        binding("", "own", "ClusterRole/own", &to_account("shop", "backup")),
+    ];
+    let found = rights(&cluster, &plan(&[declared], &own));
+    assert_eq!((found.declared.len(), found.undeclared.len()), (1, 1));
+    assert!(found.objection().unwrap().contains("impersonates uids"), "{found:?}");
+}

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sundew_bait::standing::{Standing, standings};
-use sundew_cluster::{ConnectOptions, Connection, Patience};
+use sundew_cluster::{ConnectOptions, Connection};
 use sundew_decoy::{Decoy, Inventory, Object, Part, State, drift};
 use sundew_detect::{DecoyRef, Incident};
 use sundew_store::{Commit, Store, StoredIncident};
@@ -27,8 +27,7 @@ pub(crate) async fn connect(server: &MockServer) -> Connection {
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({"gitVersion": "v1.36.2"})))
         .mount(server)
         .await;
-    let options =
-        ConnectOptions { kubeconfig: Some(kubeconfig), context: None, patience: Patience::default() };
+    let options = ConnectOptions { kubeconfig: Some(kubeconfig), ..ConnectOptions::default() };
     Connection::open(options).await.unwrap()
 }
 

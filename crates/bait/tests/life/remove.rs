@@ -2,13 +2,16 @@
 
 use std::fs;
 
+use jiff::Timestamp;
 use serde_json::json;
 use sundew_bait::{
     BaitError,
     plant::render_entry,
-    remove::{Depth, take_away},
+    remove::{Depth, look_up, take_away, take_found_away},
+    standing::standings,
 };
 use sundew_decoy::{Decoy, State};
+use sundew_store::Store;
 
 use crate::{
     fake::Act,
@@ -75,7 +78,7 @@ async fn removal_leaves_nothing_in_the_cluster_and_nothing_in_the_inventory() {
             stage.take_away(depth).await.unwrap();
         }
         let done = stage.take_away(Depth::Remove).await.unwrap();
-        assert!(names(&stage).is_empty());
+        assert!(done.whole && names(&stage).is_empty());
         assert!(stage.listed().is_empty());
         assert!(done.done.iter().any(|line| line.contains("401 that names nobody")), "{done:?}");
         assert!(done.left.iter().any(|line| line.contains("`laptop`")), "{done:?}");
@@ -120,6 +123,7 @@ async fn what_somebody_deleted_already_is_no_error() {
     stage.fake.state().objects.remove(&format!("{CORE}/secrets/deployer-ci")).unwrap();
     let done = stage.take_away(Depth::Tombstone).await.unwrap();
     assert!(done.left.iter().any(|line| line.contains("deployer-ci is gone")), "{done:?}");
+    assert!(!done.whole, "the use of its copy is not told any more");
     stage.take_away(Depth::Remove).await.unwrap();
     assert!(names(&stage).is_empty());
 }
@@ -183,11 +187,13 @@ async fn a_decoy_is_not_forgotten_while_a_finalizer_keeps_something_of_it() {
     stage.fake.state().objects.get_mut(&path).unwrap()["metadata"]["finalizers"] = finalizers;
     let done = stage.take_away(Depth::Remove).await.unwrap();
     assert!(done.left.iter().any(|line| line.contains("example.org/slow")), "{done:?}");
+    assert!(!done.whole);
+    assert!(!done.done.iter().any(|line| line.contains("401")), "{done:?}");
     let decoy = &stage.listed()[0];
     assert_eq!((decoy.state, decoy.objects.len()), (Some(State::Removing), 1));
 
     stage.fake.state().objects.remove(&path);
-    stage.take_away(Depth::Remove).await.unwrap();
+    assert!(stage.take_away(Depth::Remove).await.unwrap().whole);
     assert!(stage.listed().is_empty());
 }
 
@@ -219,30 +225,118 @@ async fn by_hand() -> Stage {
 }
 
 #[tokio::test]
-async fn of_a_decoy_made_by_hand_account_and_secrets_are_looked_up_and_removed() {
+async fn what_has_the_names_of_a_decoy_made_by_hand_is_found_with_uid_age_and_maker() {
     let stage = by_hand().await;
-    let done = stage.take_away(Depth::Remove).await.unwrap();
+    let before = (stage.fake.objects(), fs::read_to_string(stage.path()).unwrap());
+    let path = format!("{CORE}/secrets/own");
+    let managers =
+        json!([{"manager": "terraform"}, {"manager": "terraform"}, {"manager": "kube-controller-manager"}]);
+    stage.fake.state().objects.get_mut(&path).unwrap()["metadata"]["managedFields"] = managers;
+    let found = stage.look_up().await;
+    let named: Vec<&str> = found.found.iter().map(|found| found.object.name.as_str()).collect();
+    assert_eq!(named, ["deployer", "own"]);
+    assert!(found.found.iter().all(|of| of.object.uid.as_ref() == before.0.get(&at_path(&of.object))));
+    assert!(found.found[1].made.unwrap().to_string().starts_with("2099-01-03T04:00:"));
+    assert_eq!(found.found[1].by, ["terraform", "kube-controller-manager"]);
+    assert!(found.left[0].contains("Secret shop/foreign was left alone: it is no token"), "{found:?}");
+    assert!(found.touches(Depth::Remove) && found.touches(Depth::Tombstone) && !found.touches(Depth::Retire));
+    assert_eq!((stage.fake.objects(), fs::read_to_string(stage.path()).unwrap()), before);
+}
+
+fn at_path(object: &sundew_decoy::Object) -> String {
+    format!("{CORE}/{}s/{}", object.kind.to_lowercase(), object.name)
+}
+
+#[tokio::test]
+async fn a_decoy_that_is_known_by_names_alone_is_not_taken_away_as_if_it_were_known() {
+    for depth in [Depth::Retire, Depth::Tombstone, Depth::Remove] {
+        let stage = by_hand().await;
+        let before = (stage.fake.objects(), fs::read_to_string(stage.path()).unwrap());
+        let error = stage.take_away(depth).await.unwrap_err();
+        assert!(matches!(&error, BaitError::Wrong(said) if said.contains("--by-name")), "{error}");
+        assert_eq!((stage.fake.objects(), fs::read_to_string(stage.path()).unwrap()), before);
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_somebody_wrote_in_makes_no_names_known() {
+    let stage = by_hand().await;
+    let text = fs::read_to_string(stage.path()).unwrap();
+    for state in ["planted", "retired", "tombstoned"] {
+        let claimed = text.replace("account: deployer", &format!("account: deployer\n  state: {state}"));
+        fs::write(stage.path(), claimed).unwrap();
+        let error = stage.take_away(Depth::Remove).await.unwrap_err();
+        assert!(error.to_string().contains("--by-name"), "{error}");
+    }
+    assert_eq!(stage.listed().len(), 1);
+    assert_eq!(names(&stage).len(), 3);
+}
+
+#[tokio::test]
+async fn what_took_the_name_after_somebody_looked_is_left_alone() {
+    let stage = by_hand().await;
+    let found = stage.look_up().await;
+    let account = format!("{CORE}/serviceaccounts/deployer");
+    stage.fake.put(&account, json!({"metadata": {"name": "deployer"}}));
+    let mut file = stage.open();
+    let done = take_found_away(&stage.connection, &mut file, &found, Depth::Remove, None, &mut |_| {})
+        .await
+        .unwrap();
+    assert!(
+        done.left.iter().any(|line| line.contains("ServiceAccount shop/deployer was left alone")),
+        "{done:?}"
+    );
+    assert!(names(&stage).contains(&account));
+}
+
+#[tokio::test]
+async fn what_was_found_of_a_decoy_made_by_hand_is_removed_and_nothing_of_another_account() {
+    let stage = by_hand().await;
+    let done = stage.take_found_away(Depth::Remove).await;
     assert_eq!(names(&stage), [format!("{CORE}/secrets/foreign")]);
     assert!(stage.listed().is_empty());
+    // A pod that nobody planted is named, and still there.
+    assert!(!done.whole);
     let said = [done.done, done.left].concat().join("\n");
-    for part in ["Secret shop/own was made by hand", "Secret shop/foreign was left alone", "keeper"] {
+    for part in ["Secret shop/own was known by its name", "Secret shop/foreign was left alone", "keeper"] {
         assert!(said.contains(part), "{said}");
     }
+    assert!(!said.contains("Nothing of shop/deployer is left"), "{said}");
+}
+
+#[tokio::test]
+async fn the_uids_of_what_was_found_are_written_down_before_anything_is_deleted() {
+    let stage = by_hand().await;
+    stage.fake.rule(|asked| if asked.method == "DELETE" { Act::Forbid } else { Act::Go });
+    let found = stage.look_up().await;
+    let mut file = stage.open();
+    take_found_away(&stage.connection, &mut file, &found, Depth::Remove, None, &mut |_| {})
+        .await
+        .unwrap_err();
+    drop(file);
+    let decoy = &stage.listed()[0];
+    assert_eq!(decoy.state, Some(State::Removing));
+    let there = stage.fake.objects();
+    assert!(decoy.objects.iter().all(|object| object.uid.as_ref() == there.get(&at_path(object))));
+    // From now on it is known.
+    stage.fake.rule(|_| Act::Go);
+    stage.take_away(Depth::Remove).await.unwrap();
+    assert_eq!(names(&stage), [format!("{CORE}/secrets/foreign")]);
 }
 
 #[tokio::test]
 async fn of_a_decoy_made_by_hand_nothing_is_known_that_could_be_retired() {
     let stage = by_hand().await;
     let before = (names(&stage), fs::read_to_string(stage.path()).unwrap());
-    let done = stage.take_away(Depth::Retire).await.unwrap();
-    assert!(done.left[0].contains("made by hand"), "{done:?}");
+    let done = stage.take_found_away(Depth::Retire).await;
+    assert!(done.left.last().unwrap().contains("made by hand") && !done.whole, "{done:?}");
     assert_eq!((names(&stage), fs::read_to_string(stage.path()).unwrap()), before);
 }
 
 #[tokio::test]
 async fn a_tombstone_made_of_a_decoy_by_hand_can_be_removed_whole() {
     let stage = by_hand().await;
-    stage.take_away(Depth::Tombstone).await.unwrap();
+    stage.take_found_away(Depth::Tombstone).await;
     let own = stage.fake.state().objects[&format!("{CORE}/secrets/own")].clone();
     assert_eq!(own["metadata"]["labels"][INVALID_SINCE], "2099-01-03");
     stage.take_away(Depth::Remove).await.unwrap();
@@ -254,9 +348,10 @@ async fn what_was_applied_by_other_means_is_retired_by_the_names_of_its_entry() 
     let stage = planted().await;
     fs::write(stage.path(), render_entry(&stage.plan).unwrap().replace("cluster: default", "cluster: prod"))
         .unwrap();
-    stage.take_away(Depth::Retire).await.unwrap();
+    assert!(stage.look_up().await.touches(Depth::Retire));
+    assert!(stage.take_found_away(Depth::Retire).await.whole);
     assert_eq!(names(&stage), kept());
-    stage.take_away(Depth::Remove).await.unwrap();
+    assert!(stage.take_away(Depth::Remove).await.unwrap().whole);
     assert!(names(&stage).is_empty() && stage.listed().is_empty());
 }
 
@@ -265,7 +360,7 @@ async fn an_account_with_another_uid_than_the_inventory_says_is_not_removed() {
     let stage = by_hand().await;
     let text = fs::read_to_string(stage.path()).unwrap();
     fs::write(stage.path(), text.replace("account: deployer", "account: deployer\n  uid: earlier")).unwrap();
-    let done = stage.take_away(Depth::Remove).await.unwrap();
+    let done = stage.take_found_away(Depth::Remove).await;
     assert!(
         done.left.iter().any(|line| line.contains("ServiceAccount shop/deployer was left alone")),
         "{done:?}"
@@ -277,10 +372,36 @@ async fn an_account_with_another_uid_than_the_inventory_says_is_not_removed() {
 async fn a_decoy_that_a_search_found_is_removed_though_no_inventory_lists_it() {
     let stage = planted().await;
     fs::remove_file(stage.path()).unwrap();
-    let mut found = stage.plan.decoy.clone();
-    found.objects.clear();
+    let mut lost = stage.plan.decoy.clone();
+    lost.objects.clear();
+    let found = look_up(&stage.connection, "prod", &lost, None).await.unwrap();
     let mut file = stage.open();
-    take_away(&stage.connection, &mut file, &found, Depth::Remove, None, &mut |_| {}).await.unwrap();
+    take_found_away(&stage.connection, &mut file, &found, Depth::Remove, None, &mut |_| {}).await.unwrap();
     assert!(kept().iter().all(|name| !names(&stage).contains(name)));
     assert!(file.inventory().decoys.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_announced_for_a_step_is_withdrawn_when_the_step_is_over() {
+    let stage = Stage::new().await;
+    let path = stage.store();
+    let (connection, store) = (&stage.connection, Some(path.as_path()));
+    // The fake's clock is a lifetime ahead of this machine's, and announcements end by the later of the two.
+    let end: Timestamp = "2099-01-03T04:10:00Z".parse().unwrap();
+    let announced = || Store::open_reading(&path).unwrap().rehearsals(Timestamp::now()).unwrap();
+    let mut quiet = |_: &str| {};
+    let mut planting = stage.planting(&mut quiet);
+    planting.store = store;
+    planting.try_out().await.unwrap();
+    planting.plant(&mut stage.open()).await.unwrap();
+    standings(Some(connection), stage.open().inventory(), "prod", store).await.unwrap();
+    look_up(connection, "prod", &stage.plan.decoy, store).await.unwrap();
+    // On an error too.
+    stage.fake.rule(|asked| if asked.method == "DELETE" { Act::Forbid } else { Act::Go });
+    let decoy = &stage.plan.decoy;
+    take_away(connection, &mut stage.open(), decoy, Depth::Remove, store, &mut |_| {}).await.unwrap_err();
+    let all = announced();
+    assert_eq!(all.len(), 5, "{all:?}");
+    let long: Vec<_> = all.iter().filter(|one| one.not_after > end).collect();
+    assert!(long.is_empty(), "{long:?}");
 }

@@ -11,7 +11,7 @@ use sundew_bait::{
     BaitError,
     file::InventoryFile,
     plant::{Planted, Planting},
-    remove::{Depth, Done, take_away},
+    remove::{ByName, Depth, Done, look_up, take_away, take_found_away},
 };
 use sundew_cluster::{ConnectOptions, Connection, Patience};
 use sundew_decoy::{
@@ -103,6 +103,17 @@ impl Stage {
             patience: self.patience,
             progress,
         }
+    }
+
+    /// What has the names of the decoy that the inventory lists.
+    pub(crate) async fn look_up(&self) -> ByName {
+        look_up(&self.connection, "prod", &self.listed()[0], None).await.unwrap()
+    }
+
+    /// As whoever has looked, and says that it may go by its names.
+    pub(crate) async fn take_found_away(&self, depth: Depth) -> Done {
+        let found = self.look_up().await;
+        take_found_away(&self.connection, &mut self.open(), &found, depth, None, &mut |_| {}).await.unwrap()
     }
 
     pub(crate) async fn take_away(&self, depth: Depth) -> Result<Done, BaitError> {

@@ -292,6 +292,7 @@ async fn what_another_made_under_the_name_of_an_interrupted_object_is_left_alone
     assert!(left.contains("ConfigMap shop/deploy-config"), "{left}");
     let done = stage.take_away(Depth::Remove).await.unwrap();
     assert!(done.left[0].starts_with("ConfigMap shop/deploy-config was left alone"), "{done:?}");
+    assert!(!done.whole, "nobody knows whose it is");
     assert_eq!(stage.fake.objects().into_keys().collect::<Vec<_>>(), [path]);
     assert!(stage.listed().is_empty());
 }

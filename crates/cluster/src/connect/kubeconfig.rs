@@ -39,7 +39,7 @@ pub(super) fn choose(
 
 /// The files to read: those that are there of what is named, in the order in which the first to say a thing wins.
 /// None at all where the pod's own cluster is meant.
-fn find(options: &ConnectOptions, around: &Surroundings) -> Result<Vec<PathBuf>, ClusterError> {
+pub(super) fn find(options: &ConnectOptions, around: &Surroundings) -> Result<Vec<PathBuf>, ClusterError> {
     if let Some(file) = &options.kubeconfig {
         return Ok(vec![file.clone()]);
     }

@@ -2,9 +2,11 @@
 
 mod endpoint;
 mod kubeconfig;
+mod plugin;
 mod proxy;
+mod stamp;
 
-use std::{ffi::OsString, fmt, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -14,7 +16,8 @@ use kube::{
     config::{AuthInfo, KubeConfigOptions},
 };
 
-pub use self::endpoint::Endpoint;
+pub(crate) use self::plugin::Plugin;
+pub use self::{endpoint::Endpoint, stamp::Stamp};
 use crate::{
     ask::{Agent, Asker, JSON, Patience, Refusal, usual_agent},
     clock::Clock,
@@ -35,12 +38,17 @@ pub struct ConnectOptions {
     pub context: Option<String>,
     /// How long the server is waited for.
     pub patience: Patience,
+    /// That nobody sits at a terminal, and how long a credential plugin may then take. One that asks there is refused
+    /// (as with `interactiveMode: Never`), and one that does not end in time is killed.
+    pub unattended: Option<Duration>,
 }
 
 /// A cluster that answers.
 #[derive(Clone)]
 pub struct Connection {
     client: Client,
+    /// Where the credential comes from, unless the client has it.
+    plugin: Option<Arc<Plugin>>,
     patience: Patience,
     place: Place,
     version: Result<Bytes, Reason>,
@@ -58,7 +66,8 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Finds the cluster, gets the credential, and asks the server for its version.
     ///
-    /// A credential plugin that the kubeconfig names is run, and may talk to the terminal, as with kubectl.
+    /// A credential plugin that the kubeconfig names is run. It may talk to the terminal and take its time, as with
+    /// kubectl, unless [`ConnectOptions::unattended`] says otherwise.
     ///
     /// # Errors
     ///
@@ -69,7 +78,7 @@ impl Connection {
     }
 
     async fn open_from(options: ConnectOptions, around: &Surroundings) -> Result<Self, ClusterError> {
-        let (config, place) = configure(&options, around).await?;
+        let (mut config, place) = configure(&options, around).await?;
         let mut nobody = config.clone();
         (nobody.auth_info, nobody.headers) = (AuthInfo::default(), Vec::new());
         if config.accept_invalid_certs {
@@ -78,8 +87,19 @@ impl Connection {
                 "the kubeconfig turns the check of the server's certificate off"
             );
         }
+        let unusable = |why| ClusterError::Unusable { place: Box::new(place.clone()), why };
+        let (plugin, client) = match options.unattended {
+            None => (None, client(config, &place).await?),
+            Some(limit) => {
+                let plugin = plugin::take(&mut config.auth_info, limit).await.map_err(unusable)?;
+                let built = tokio::time::timeout(limit, client(config, &place)).await;
+                let slow = |_| unusable(format!("the credential was not there within {limit:?}"));
+                (plugin.map(Arc::new), built.map_err(slow)??)
+            }
+        };
         let mut connection = Self {
-            client: client(config, &place).await?,
+            client,
+            plugin,
             patience: options.patience,
             place,
             version: Err(Reason::NotAsked),
@@ -132,13 +152,13 @@ impl Connection {
     /// An asker whose requests show another user agent.
     pub(crate) fn asker_as(&self, agent: Agent) -> Asker {
         let (client, clock) = (self.client.clone(), Arc::clone(&self.clock));
-        Asker { client, patience: self.patience, known_good: true, agent, clock }
+        Asker { client, plugin: self.plugin.clone(), patience: self.patience, known_good: true, agent, clock }
     }
 
     /// An asker with no credential, over a connection of its own.
     pub(crate) async fn nobody(&self, agent: Agent) -> Result<Asker, ClusterError> {
         let client = client(Config::clone(&self.nobody), &self.place).await?;
-        Ok(Asker { client, ..self.asker_as(agent) })
+        Ok(Asker { client, plugin: None, ..self.asker_as(agent) })
     }
 }
 

@@ -230,3 +230,43 @@ fn of_several_kubeconfigs_the_missing_are_left_out_and_the_rest_is_one() {
     let error = choose(&ConnectOptions::default(), &around).unwrap_err();
     assert!(matches!(error, ClusterError::Unreadable { file, .. } if file == absent));
 }
+
+#[test]
+fn a_kubeconfig_that_was_changed_looks_other_than_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(&folder, "kubeconfig", WHOLE);
+    let stamp = || options(&file, None).stamp_from(&nowhere());
+    let first = stamp();
+    assert_eq!(stamp(), first);
+    // Another of the same length in its place, as whoever writes with care leaves it.
+    let next = written(&folder, "next", &WHOLE.replace(SECRET, "s3cr3t-bearer-t0ken"));
+    fs::rename(next, &file).unwrap();
+    let second = stamp();
+    assert_ne!(second, first);
+    written(&folder, "kubeconfig", "");
+    assert_ne!(stamp(), second);
+    fs::remove_file(&file).unwrap();
+    assert_ne!(stamp(), second);
+}
+
+#[test]
+fn of_several_kubeconfigs_each_is_looked_at_and_one_that_comes_into_being_is_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = written(&folder, "first", WHOLE);
+    let second = folder.path().join("second");
+    let around = Surroundings {
+        kubeconfig: Some(std::env::join_paths([&first, &second]).unwrap()),
+        home: Some(folder.path().into()),
+        in_pod: false,
+    };
+    let stamp = |around: &Surroundings| ConnectOptions::default().stamp_from(around);
+    let before = stamp(&around);
+    fs::write(&second, WHOLE).unwrap();
+    assert_ne!(stamp(&around), before);
+
+    let around = Surroundings { kubeconfig: None, ..around };
+    let before = stamp(&around);
+    fs::create_dir(folder.path().join(".kube")).unwrap();
+    written(&folder, ".kube/config", WHOLE);
+    assert_ne!(stamp(&around), before);
+}

@@ -2,6 +2,7 @@
 
 mod error;
 mod key;
+mod may;
 
 use std::{fmt, sync::Arc};
 

@@ -30,7 +30,7 @@ const EVENT_BYTES: usize = 4 << 20;
 pub enum PodsNews {
     /// All pods have been listed once: so many.
     Listed(usize),
-    /// They cannot be watched at the moment; told once until they can be again.
+    /// They cannot be watched at the moment; told once until they can be again, and anew where the reason is another.
     Trouble(Reason),
     /// They can be watched, for the first time or again.
     Watching,

@@ -79,6 +79,7 @@ pub(crate) trait Eye {
 }
 
 /// Whether a watch works.
+#[derive(Clone)]
 pub(crate) enum State {
     Works,
     Troubled(Reason),
@@ -87,7 +88,7 @@ pub(crate) enum State {
 /// Watches until nobody listens any more.
 pub(crate) async fn keep_watching(asker: Asker, target: Target, eye: impl Eye) {
     let pace = Pace::new(&asker.patience);
-    Keeper { asker, target, eye, pace, works: None }.run().await;
+    Keeper { asker, target, eye, pace, told: None }.run().await;
 }
 
 /// Tells something, where somebody listens.
@@ -101,7 +102,7 @@ struct Keeper<E> {
     eye: E,
     pace: Pace,
     /// What was told last.
-    works: Option<bool>,
+    told: Option<State>,
 }
 
 impl<E: Eye> Keeper<E> {
@@ -117,14 +118,17 @@ impl<E: Eye> Keeper<E> {
                 Err(Stop::Ended) | Ok(()) => continue,
             };
             tracing::debug!(path = self.target.path, %reason, "cannot be watched at the moment");
-            if self.works != Some(false) {
-                self.works = Some(false);
-                if self.eye.tell(State::Troubled(reason)).await.is_err() {
-                    return;
-                }
+            let known = matches!(&self.told, Some(State::Troubled(told)) if told.is_like(&reason));
+            if !known && self.say(State::Troubled(reason)).await.is_err() {
+                return;
             }
             self.pace.rest().await;
         }
+    }
+
+    async fn say(&mut self, state: State) -> Result<(), Stop> {
+        self.told = Some(state.clone());
+        self.eye.tell(state).await
     }
 
     /// Looks, then watches until it is to look again.
@@ -145,9 +149,8 @@ impl<E: Eye> Keeper<E> {
         let (path, seconds) = self.target.path(version.as_deref());
         let mut stream =
             Stream::open(&self.asker, &path, self.target.accept, self.target.limit, seconds).await?;
-        if self.works != Some(true) {
-            self.works = Some(true);
-            self.eye.tell(State::Works).await?;
+        if !matches!(self.told, Some(State::Works)) {
+            self.say(State::Works).await?;
         }
         loop {
             let line = match stream.next().await {

@@ -179,7 +179,7 @@ pub async fn open(folder: &TempDir, request: Duration) -> Result<Connection, Clu
         longest_wait: Duration::from_secs(2),
     };
     let kubeconfig = Some(folder.path().join("kubeconfig"));
-    Connection::open(ConnectOptions { kubeconfig, context: None, patience }).await
+    Connection::open(ConnectOptions { kubeconfig, patience, ..ConnectOptions::default() }).await
 }
 
 /// The names of the objects of a resource, by the rule that a later attempt replaces an earlier one.

@@ -283,3 +283,28 @@ async fn whatever_is_asked_for_can_be_waited_for_in_a_task() {
     .await
     .unwrap();
 }
+
+#[tokio::test]
+async fn what_the_account_may_do_is_asked_of_the_server() {
+    let (server, hand) = hand(|asked| match asked.nth {
+        0 => ok(&json!({"status": {"allowed": true}})),
+        1 => ok(&json!({"status": {"allowed": false, "reason": "no"}})),
+        2 => ok(&json!({"status": {}})),
+        _ => status(403, "forbidden"),
+    })
+    .await;
+    let may = async || hand.may("patch", "", "secrets", "ns", "x").await;
+    assert_eq!(may().await, Ok(true));
+    assert_eq!(may().await, Ok(false));
+    assert!(matches!(may().await, Err(Reason::Damaged { .. })));
+    assert!(matches!(may().await, Err(Reason::Forbidden { .. })));
+    let asked = &server.asked()[0];
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    assert_eq!(
+        (asked.method.as_str(), asked.path.as_str(), asked.header("user-agent")),
+        ("POST", path, AGENT)
+    );
+    let attributes =
+        json!({"verb": "patch", "group": "", "resource": "secrets", "namespace": "ns", "name": "x"});
+    assert_eq!(asked.body["spec"]["resourceAttributes"], attributes);
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
 
 mod hand;
+mod plugin;
 mod pods;
 mod secrets;
 mod server;

@@ -193,8 +193,38 @@ async fn trouble_is_told_once_and_its_end_too() {
     let forbidden = Reason::Forbidden { message: "secrets \"x\" is forbidden".into() };
     assert_eq!(watching.next().await, SecretNews::Trouble(forbidden));
     assert_eq!(watching.seen().await.resource_version, "5", "looked at although it cannot be watched");
+    assert!(
+        matches!(watching.next().await, SecretNews::Trouble(Reason::Unreachable { .. })),
+        "another reason"
+    );
     assert_eq!(watching.next().await, SecretNews::Watching);
     assert_eq!(watching.asked(), ["get", "get", "watch 5", "get", "watch 5"]);
+}
+
+#[tokio::test]
+async fn the_same_reason_is_told_once_and_another_one_anew() {
+    let mut watching = Watching::over(|asked| match asked.nth {
+        0 => Reply::Nothing,
+        1 => Reply::Nothing,
+        2 => status(403, "secrets \"x\" is forbidden"),
+        3 => status(403, "secrets \"x\" is forbidden still"),
+        4 => status(401, "who are you"),
+        _ => status(500, "no"),
+    })
+    .await;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        match watching.next().await {
+            SecretNews::Trouble(reason) => told.push(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(told[0], Reason::Unreachable { .. }), "{told:?}");
+    assert!(matches!(told[1], Reason::Forbidden { .. }), "{told:?}");
+    assert!(
+        told[2] == Reason::Unauthorized && matches!(told[3], Reason::Refused { status: 500, .. }),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     fs,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use sundew_cluster::{ConnectOptions, Connection, Patience};
+use sundew_cluster::{ClusterError, ConnectOptions, Connection, Patience};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -89,6 +90,7 @@ type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
 /// The server, and a kubeconfig that names it.
 pub struct Server {
     folder: TempDir,
+    url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     accepting: JoinHandle<()>,
 }
@@ -111,25 +113,41 @@ impl Server {
             }
         });
         let folder = tempfile::tempdir().unwrap();
+        let server = Self { folder, url, asked, accepting };
+        server.let_in(&json!({"token": "a-bearer-token", "as": "somebody-else"}));
+        server
+    }
+
+    /// Writes a kubeconfig with this user.
+    pub fn let_in(&self, user: &Value) {
         let kubeconfig = json!({
             "current-context": "test",
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"token": "a-bearer-token", "as": "somebody-else"}}],
+            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
         });
-        fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        Self { folder, asked, accepting }
+        fs::write(self.path("kubeconfig"), kubeconfig.to_string()).unwrap();
+    }
+
+    /// A file beside the kubeconfig.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     pub async fn open(&self) -> Connection {
+        self.open_in(None).await.unwrap()
+    }
+
+    /// Opens it; with a limit on credential plugins, as where nobody sits at a terminal.
+    pub async fn open_in(&self, unattended: Option<Duration>) -> Result<Connection, ClusterError> {
         let patience = Patience {
             request: Duration::from_secs(30),
             retries: 2,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_millis(5),
         };
-        let kubeconfig = Some(self.folder.path().join("kubeconfig"));
-        Connection::open(ConnectOptions { kubeconfig, context: None, patience }).await.unwrap()
+        let kubeconfig = Some(self.path("kubeconfig"));
+        Connection::open(ConnectOptions { kubeconfig, context: None, patience, unattended }).await
     }
 
     /// What was asked for, but for the version.

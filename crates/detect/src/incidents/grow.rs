@@ -39,7 +39,7 @@ pub(super) fn start(finding: &Finding, quiet: jiff::SignedDuration) -> Open {
             next: Vec::new(),
             drill: finding.drill,
         },
-        state: State { quiet: quiet.as_secs(), ..State::default() },
+        state: State { quiet: quiet.as_secs(), rehearsal: finding.rehearsal.clone(), ..State::default() },
     };
     // A fresh incident has counted nothing, so this always grows.
     let _ = grow(&mut open, finding);

@@ -19,8 +19,8 @@ pub(super) struct Key {
     pub(super) apart: String,
 }
 
-/// Cluster, decoy and placement.
-type Placed = (String, String, String);
+/// Cluster, decoy and placement, and whether it is a drill.
+type Placed = (String, String, String, bool);
 
 /// The ids of the latest incidents, by what their next finding will have.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub(super) struct Latest {
     /// Cluster, peer, and whether it is a drill.
     by_peer: HashMap<(String, String, bool), String>,
     by_placement: HashMap<Placed, String>,
+    /// By the drill's id.
+    by_drill: HashMap<String, String>,
 }
 
 impl Latest {
@@ -40,7 +42,13 @@ impl Latest {
     /// The incident in which the same copy was used.
     pub(super) fn same_placement(&self, finding: &Finding) -> Option<&String> {
         let decoy = finding.decoy.as_ref()?;
-        self.by_placement.get(&(finding.cluster.clone(), decoy.name.clone(), decoy.placement.clone()?))
+        let Finding { cluster, drill, .. } = finding;
+        self.by_placement.get(&(cluster.clone(), decoy.name.clone(), decoy.placement.clone()?, *drill))
+    }
+
+    /// The incident of this drill.
+    pub(super) fn same_drill(&self, rehearsal: &str) -> Option<&String> {
+        self.by_drill.get(rehearsal)
     }
 
     /// The incidents of the same peer: a real one before a drill.
@@ -53,7 +61,7 @@ impl Latest {
 
     /// A finding was added to `incident`.
     pub(super) fn note_finding(&mut self, incident: &Incident, finding: &Finding) {
-        self.note(incident);
+        self.note(incident, finding.rehearsal.as_deref());
         if let Some(decoy) = finding.decoy.as_ref().filter(|_| used_token().contains(&finding.rule.as_str()))
         {
             self.note_use(incident, decoy);
@@ -61,8 +69,8 @@ impl Latest {
     }
 
     /// An incident is there again after a restart.
-    pub(super) fn note_restored(&mut self, incident: &Incident) {
-        self.note(incident);
+    pub(super) fn note_restored(&mut self, incident: &Incident, rehearsal: Option<&str>) {
+        self.note(incident, rehearsal);
         if used_token().iter().any(|rule| incident.rules.contains_key(*rule)) {
             incident.decoys.iter().for_each(|decoy| self.note_use(incident, decoy));
         }
@@ -73,10 +81,14 @@ impl Latest {
         self.by_key.retain(|_, id| open(id));
         self.by_peer.retain(|_, id| open(id));
         self.by_placement.retain(|_, id| open(id));
+        self.by_drill.retain(|_, id| open(id));
     }
 
-    fn note(&mut self, incident: &Incident) {
+    fn note(&mut self, incident: &Incident, rehearsal: Option<&str>) {
         let id = &incident.id;
+        if let Some(rehearsal) = rehearsal {
+            self.by_drill.insert(rehearsal.to_owned(), id.clone());
+        }
         if !only_noted(incident) {
             let key = key_of(incident);
             self.by_peer.insert((key.cluster.clone(), key.peer.clone(), incident.drill), id.clone());
@@ -86,8 +98,8 @@ impl Latest {
 
     fn note_use(&mut self, incident: &Incident, decoy: &DecoyRef) {
         let Some(placement) = decoy.placement.clone() else { return };
-        self.by_placement
-            .insert((incident.cluster.clone(), decoy.name.clone(), placement), incident.id.clone());
+        let Incident { cluster, drill, id, .. } = incident;
+        self.by_placement.insert((cluster.clone(), decoy.name.clone(), placement, *drill), id.clone());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sundew_audit::{Event, Text};
-use sundew_decoy::{Decoy, Inventory, Placement};
+use sundew_decoy::{Decoy, Inventory, Placement, State};
 
 use super::{
     PodName, body, entry,
@@ -147,6 +147,11 @@ impl Index {
 
     pub(super) fn account(&self, namespace: &str, name: &str) -> Option<usize> {
         self.accounts.get(namespace, name).copied()
+    }
+
+    /// Whether the decoy's tokens are refused from now on, with an answer that names nobody.
+    pub(super) fn is_tombstoned(&self, namespace: &str, name: &str) -> bool {
+        self.account(namespace, name).is_some_and(|id| self.decoys[id].state == Some(State::Tombstoned))
     }
 
     pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<Place> {

@@ -190,6 +190,12 @@ impl Tripwire {
         self.clusters.iter().filter(move |(_, index)| has(index)).map(|(cluster, _)| cluster.as_str())
     }
 
+    /// Whether the decoy `NAMESPACE/ACCOUNT` of `cluster` is a tombstone: its use is a 401 that names nobody.
+    pub fn is_tombstoned(&self, cluster: &str, decoy: &str) -> bool {
+        let account = decoy.split_once('/').zip(self.clusters.get(cluster));
+        account.is_some_and(|((namespace, name), index)| index.is_tombstoned(namespace, name))
+    }
+
     /// What `event` of `cluster` means.
     pub fn judge(&self, cluster: &str, event: &Event<'_>) -> Vec<Signal> {
         let Some(index) = self.clusters.get(cluster) else { return Vec::new() };

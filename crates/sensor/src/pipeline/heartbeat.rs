@@ -1,4 +1,7 @@
-//! Silence, told from quiet: sources that bring nothing, uses that no audit event shows, drills that brought no alert.
+//! Silence, told from quiet: uses that no audit event shows, drills that brought no alert; and, in [`silence`], sources
+//! that bring nothing.
+
+mod silence;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use sundew_detect::{DecoyRef, Finding, sensor, tripwire::rules};
 use sundew_store::StoredIncident;
 
+use self::silence::Source;
 use super::Pipeline;
-use crate::intake::{Expected, Origin, Payload};
+use crate::intake::Origin;
 
 /// How long the audit log may take to tell of a use that the API server noted: the webhook's batches wait for 30 s.
 const UNLOGGED_AFTER: SignedDuration = SignedDuration::from_mins(2);
@@ -31,15 +35,9 @@ pub(super) struct Heartbeat {
     noted: BTreeMap<Used, (Timestamp, DecoyRef)>,
     /// When a failed drill of a decoy was last told of by the one who ran it.
     failed: HashMap<String, Timestamp>,
-}
-
-struct Source {
-    expected: Expected,
-    /// When it last brought something, or was started.
-    since: Timestamp,
-    /// Whether it ever brought something.
-    heard: bool,
-    told: bool,
+    /// When what was heard was last written, and whether there is more by now.
+    kept: Option<Timestamp>,
+    news: bool,
 }
 
 impl Heartbeat {
@@ -50,6 +48,8 @@ impl Heartbeat {
             logged: HashMap::new(),
             noted: BTreeMap::new(),
             failed: HashMap::new(),
+            kept: None,
+            news: false,
         }
     }
 
@@ -59,62 +59,6 @@ impl Heartbeat {
 }
 
 impl Pipeline {
-    /// Other sources from now on; those that stay are as silent as they were.
-    pub(super) fn expect(&mut self, expected: Vec<Expected>) {
-        let now = self.clock.now();
-        let mut before = std::mem::take(&mut self.heartbeat.sources);
-        for expected in expected {
-            let fresh = Source { expected: expected.clone(), since: now, heard: false, told: false };
-            let source = match before.remove(&expected.origin) {
-                Some(known) => Source { expected: expected.clone(), ..known },
-                None => fresh,
-            };
-            self.heartbeat.sources.insert(expected.origin, source);
-        }
-    }
-
-    /// A source brought something.
-    pub(super) fn hear(&mut self, origin: &Origin, payload: &Payload) {
-        let something = match payload {
-            Payload::Lines(bytes) | Payload::Document(bytes) => !bytes.is_empty(),
-            Payload::LongPiece(..) | Payload::LongLine(..) => true,
-            Payload::Finding(_) | Payload::Nothing | Payload::End => false,
-        };
-        let Some(source) = self.heartbeat.sources.get_mut(origin).filter(|_| something) else { return };
-        source.since = self.clock.now();
-        source.heard = true;
-        if std::mem::take(&mut source.told) {
-            tracing::info!(source = origin.source, "the source brings events again");
-        }
-    }
-
-    /// Tells of sources that have brought nothing for too long, each once.
-    pub(super) fn look_for_silence(&mut self) {
-        let now = self.clock.now();
-        let mut silent = Vec::new();
-        for source in self.heartbeat.sources.values_mut() {
-            // A clock that was set back must not make it wait longer.
-            source.since = source.since.min(now);
-            let Some(longest) = source.expected.silence.filter(|_| !source.told) else { continue };
-            if now.duration_since(source.since) < longest {
-                continue;
-            }
-            source.told = true;
-            let Expected { origin, place, advice, .. } = &source.expected;
-            let since = match source.heard {
-                true => format!("since {}", source.since.strftime("%F %H:%M:%S UTC")),
-                false => format!("since it was started, {}", source.since.strftime("%F %H:%M:%S UTC")),
-            };
-            let what = format!("source `{}` ({place}) has brought nothing {since}. {advice}", origin.source);
-            let rule = &sensor::rules::SILENT;
-            silent.push(sensor::finding(&origin.cluster, &origin.source, rule, &what, None, now));
-        }
-        silent.iter().for_each(|finding| {
-            tracing::warn!("{}", finding.title);
-            self.finding(finding);
-        });
-    }
-
     /// The audit log told of something.
     pub(super) fn logged(&mut self, finding: &Finding) {
         let told = [rules::TOKEN_USED.id, rules::TOKEN_CHECKED.id].contains(&finding.rule.as_str());
@@ -131,7 +75,10 @@ impl Pipeline {
             if finding.rule == sensor::rules::DRILL_MISSED.id {
                 self.heartbeat.failed.insert(decoy.name.clone(), now);
             }
-            if finding.rule == rules::TOKEN_LAST_USED.id && self.heartbeat.has_audit(&finding.cluster) {
+            // The use of a tombstone is refused with an event that names nobody: no audit log tells of it.
+            let tells = self.heartbeat.has_audit(&finding.cluster)
+                && !self.tripwire.is_tombstoned(&finding.cluster, &decoy.name);
+            if finding.rule == rules::TOKEN_LAST_USED.id && tells {
                 let used = (finding.cluster.clone(), decoy.name.clone());
                 self.heartbeat.noted.entry(used).or_insert_with(|| (now, decoy.clone()));
             }
@@ -149,7 +96,9 @@ impl Pipeline {
         for ((cluster, name), (since, decoy)) in due {
             let used = (cluster, name);
             let about = |time: &Timestamp| time.duration_since(since) >= -UNLOGGED_AFTER;
-            if self.heartbeat.logged.get(&used).is_some_and(about) || self.logged_before(&used, since) {
+            let logged =
+                self.heartbeat.logged.get(&used).is_some_and(about) || self.logged_before(&used, since);
+            if logged || self.tripwire.is_tombstoned(&used.0, &used.1) {
                 continue;
             }
             let (cluster, name) = used;
@@ -197,7 +146,8 @@ impl Pipeline {
             if self.heartbeat.failed.get(&drill.decoy).is_some_and(|told| *told >= drill.not_before) {
                 continue;
             }
-            let cluster = self.tripwire.clusters_with(&drill.decoy).next();
+            let announced = Some(drill.cluster.as_str()).filter(|cluster| !cluster.is_empty());
+            let cluster = announced.or_else(|| self.tripwire.clusters_with(&drill.decoy).next());
             let cluster =
                 cluster.or_else(|| self.heartbeat.sources.keys().map(|o| o.cluster.as_str()).next());
             let cluster = cluster.unwrap_or_default().to_owned();

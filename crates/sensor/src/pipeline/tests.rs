@@ -10,6 +10,7 @@ use sundew_store::Store;
 use super::*;
 use crate::{clock::SystemClock, source::file::Notice};
 
+mod heartbeat;
 mod rehearsals;
 
 const INVENTORY: &str = "
@@ -33,10 +34,22 @@ fn office() -> Office {
 
 /// Lets a pipeline with one sink take `inputs` at one go.
 fn run(office: &Office, inputs: Vec<Input>) {
-    let inventory = Inventory::read(INVENTORY).unwrap();
+    work(pipeline(office, INVENTORY, Vec::new()), inputs);
+}
+
+/// The same by a sensor that was started anew.
+fn go_on(office: &Office, inputs: Vec<Input>) {
+    let open = office.ledger.lock().open_incidents().unwrap();
+    work(pipeline(office, INVENTORY, open), inputs);
+}
+
+fn pipeline(office: &Office, inventory: &str, open: Vec<StoredIncident>) -> Pipeline {
     let sinks = vec![SinkWants { name: "sink".into(), least: Severity::Info }];
-    let tripwire = Arc::new(Tripwire::new(&inventory));
-    let pipeline = Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, office, Vec::new());
+    let tripwire = Arc::new(Tripwire::new(&Inventory::read(inventory).unwrap()));
+    Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, office, open)
+}
+
+fn work(pipeline: Pipeline, inputs: Vec<Input>) {
     let (send, receive) = mpsc::channel(32);
     for input in inputs {
         assert!(send.try_send(input).is_ok());

@@ -1,5 +1,7 @@
 //! Drills that the sensor runs by itself: one placement at a time, in turns, and an alert where one fails.
 
+mod turns;
+
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -11,20 +13,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sundew_bait::{
     BaitError,
-    announce::Client,
     drill::{Drill, Use},
 };
 use sundew_cluster::Connection;
-use sundew_decoy::{Inventory, State};
+use sundew_decoy::Inventory;
 use sundew_detect::{DecoyRef, sensor};
 use sundew_store::{Commit, Position};
 use tokio::{
     runtime::Handle,
     sync::watch,
     task::{JoinHandle, spawn_blocking},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::turns::{Turn, misnamed, none_because, turn};
 use crate::{
     clock::Clock,
     config::DrillConfig,
@@ -37,8 +40,6 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 /// Where the time of the last drill is kept: no source is of a cluster without a name.
 const PLACE: (&str, &str) = ("", "drill");
-/// Whom a drill pretends to be, in turns.
-const CLIENTS: [Client; 3] = [Client::Kubectl, Client::Curl, Client::Python];
 
 /// The way to a cluster, once there is one.
 pub(super) type Way = Arc<RwLock<Option<Connection>>>;
@@ -79,6 +80,9 @@ impl Drills {
 
     /// Goes by `plan` from now on. A drill on its way ends by the plan before.
     pub(super) fn set(&self, plan: Plan) {
+        if let Some(wrong) = plan.drill.as_ref().and_then(|drill| misnamed(drill, &plan)) {
+            tracing::warn!("{wrong}; what is misspelt is never drilled");
+        }
         self.plan.send_replace(Some(plan));
     }
 
@@ -97,12 +101,12 @@ struct Last {
     turn: usize,
 }
 
-/// One placement that can be drilled.
-struct Turn {
-    cluster: String,
-    decoy: String,
-    placement: String,
-    client: Client,
+/// What is known from one look to the next.
+#[derive(Default)]
+struct Known {
+    last: Option<Last>,
+    /// Since when a drill that is due waits for the way to its cluster.
+    waiting: Option<Instant>,
 }
 
 struct Driller {
@@ -114,12 +118,12 @@ struct Driller {
 
 impl Driller {
     async fn run(self, mut told: watch::Receiver<Option<Plan>>) {
-        let mut last = None;
+        let mut known = Known::default();
         loop {
             let planned = told.borrow_and_update().clone().and_then(|plan| Some((plan.drill.clone()?, plan)));
             let wait = match planned {
                 Some((drill, plan)) => {
-                    if let Err(error) = self.drill_if_due(&drill, plan, &mut last).await {
+                    if let Err(error) = self.drill_if_due(&drill, plan, &mut known).await {
                         tracing::error!(%error, "cannot keep the time of the last drill; trying again");
                     }
                     LOOK
@@ -138,10 +142,10 @@ impl Driller {
         &self,
         drill: &DrillConfig,
         plan: Plan,
-        known: &mut Option<Last>,
+        known: &mut Known,
     ) -> Result<(), sundew_store::StoreError> {
         let now = self.clock.now();
-        let last = match *known {
+        let last = match known.last {
             Some(last) => last,
             None => match self.read().await? {
                 Some(last) => last,
@@ -151,23 +155,33 @@ impl Driller {
         };
         // A clock that was set back must not put drills off.
         let time = last.time.min(now);
-        *known = Some(Last { time, ..last });
+        known.last = Some(Last { time, ..last });
         if now.duration_since(time) < drill.every {
             return Ok(());
         }
         let Some(turn) = turn(drill, &plan, last.turn) else {
-            tracing::warn!(
-                "no placement can be drilled: none of the inventory's, or of those named, is in a Secret"
-            );
-            *known = Some(self.keep(Last { time: now, ..last }).await?);
+            known.last = Some(self.keep(Last { time: now, ..last }).await?);
+            let what =
+                format!("nothing could be drilled for {:#}: {}", drill.every, none_because(drill, &plan));
+            self.tell_missed(&plan.inventory.cluster, &what, None).await;
             return Ok(());
         };
         let way = plan.ways.get(&turn.cluster);
         let connection = way.and_then(|way| way.read().unwrap_or_else(PoisonError::into_inner).clone());
-        // That the cluster cannot be seen is told by its source.
-        let Some(connection) = connection else { return Ok(()) };
+        let Some(connection) = connection else {
+            let since = *known.waiting.get_or_insert_with(Instant::now);
+            if since.elapsed() >= drill.patience {
+                known.waiting = None;
+                // Its turn stays: it was not tried.
+                known.last = Some(self.keep(Last { time: now, ..last }).await?);
+                let why = "there has been no connection to the cluster since it was due; see the alert or the log of its source";
+                self.tell_problem(&turn, why).await;
+            }
+            return Ok(());
+        };
+        known.waiting = None;
         // Kept before it is tried, so that what breaks the sensor is not tried again and again.
-        *known = Some(self.keep(Last { time: now, turn: last.turn.wrapping_add(1) }).await?);
+        known.last = Some(self.keep(Last { time: now, turn: last.turn.wrapping_add(1) }).await?);
         self.drill(drill, plan, &turn, connection).await;
         Ok(())
     }
@@ -209,8 +223,7 @@ impl Driller {
     }
 
     async fn tell(&self, turn: &Turn, done: Result<Vec<Use>, BaitError>) {
-        let Turn { cluster, decoy, placement, client } = turn;
-        let about = format!("decoy {decoy}, placement {placement}, as {}", client.name());
+        let Turn { decoy, placement, .. } = turn;
         let problems: Vec<String> = match done {
             Ok(uses) => {
                 for used in &uses {
@@ -221,17 +234,26 @@ impl Driller {
             }
             Err(error) => vec![format!("it could not be tried: {error}")],
         };
-        let origin = Arc::new(Origin { cluster: cluster.clone(), source: PLACE.1.to_owned() });
         for problem in problems {
-            let what = format!("{about}: {problem}");
-            tracing::error!("a drill failed: {what}");
-            let decoy =
-                DecoyRef { name: decoy.clone(), placement: Some(placement.clone()), ..DecoyRef::default() };
-            let rule = &sensor::rules::DRILL_MISSED;
-            let finding = sensor::finding(cluster, PLACE.1, rule, &what, Some(decoy), self.clock.now());
-            let batch = Batch::new(&origin, Payload::Finding(Box::new(finding)));
-            let _ = self.intake.send(Input::Batch(batch)).await;
+            self.tell_problem(turn, &problem).await;
         }
+    }
+
+    async fn tell_problem(&self, turn: &Turn, problem: &str) {
+        let Turn { cluster, decoy, placement, client } = turn;
+        let what = format!("decoy {decoy}, placement {placement}, as {}: {problem}", client.name());
+        let decoy =
+            DecoyRef { name: decoy.clone(), placement: Some(placement.clone()), ..DecoyRef::default() };
+        self.tell_missed(cluster, &what, Some(decoy)).await;
+    }
+
+    async fn tell_missed(&self, cluster: &str, what: &str, decoy: Option<DecoyRef>) {
+        tracing::error!("a drill failed: {what}");
+        let origin = Arc::new(Origin { cluster: cluster.to_owned(), source: PLACE.1.to_owned() });
+        let rule = &sensor::rules::DRILL_MISSED;
+        let finding = sensor::finding(cluster, PLACE.1, rule, what, decoy, self.clock.now());
+        let batch = Batch::new(&origin, Payload::Finding(Box::new(finding)));
+        let _ = self.intake.send(Input::Batch(batch)).await;
     }
 
     async fn read(&self) -> Result<Option<Last>, sundew_store::StoreError> {
@@ -246,26 +268,6 @@ impl Driller {
         self.ledger.with(move |store| store.commit(&commit)).await?;
         Ok(last)
     }
-}
-
-/// Whose turn it is: every placement of every decoy that stands, then all of them again as another client.
-fn turn(drill: &DrillConfig, plan: &Plan, number: usize) -> Option<Turn> {
-    let Plan { inventory, ways, .. } = plan;
-    let stands = |state: Option<State>| matches!(state, None | Some(State::Planted | State::Retired));
-    let wanted = |label: &String| drill.placements.is_empty() || drill.placements.contains(label);
-    let mut all = Vec::new();
-    for decoy in inventory.decoys.iter().filter(|decoy| stands(decoy.state)) {
-        let cluster = inventory.cluster_of(decoy);
-        if !ways.contains_key(cluster) {
-            continue;
-        }
-        let in_secrets = decoy.placements.iter().filter(|placement| placement.secret.is_some());
-        let labels = in_secrets.map(sundew_decoy::Placement::label).filter(wanted);
-        all.extend(labels.map(|label| (cluster.to_owned(), decoy.name(), label)));
-    }
-    let round = number.checked_div(all.len())?;
-    let (cluster, decoy, placement) = all.swap_remove(number % all.len());
-    Some(Turn { cluster, decoy, placement, client: CLIENTS[round % CLIENTS.len()] })
 }
 
 #[cfg(test)]

@@ -10,14 +10,18 @@ mod put_back;
 mod secret;
 mod sight;
 mod watched;
+mod way;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use sundew_cluster::{ConnectOptions, Connection, Pods, PodsNews, watch_pods};
+use sundew_cluster::{Connection, Pods, PodsNews, watch_pods};
 use sundew_detect::sensor;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -31,6 +35,7 @@ use self::{
     nonces::Nonces,
     secret::Keeper,
     sight::Sight,
+    way::Way,
 };
 use crate::{
     clock::Clock,
@@ -44,9 +49,8 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(1);
 /// How often nonces are looked at: each is good for much longer.
 const RENEWAL: Duration = Duration::from_secs(30);
-/// The first and the longest wait before a server that was not there is asked again.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// What is in trouble where pods cannot be watched.
+const PODS: &str = "pods";
 
 /// A cluster that is being watched.
 pub(crate) struct Watcher {
@@ -65,7 +69,7 @@ struct Shared {
     position: tokio::sync::Mutex<Position>,
     nonces: Arc<Nonces>,
     sight: Mutex<Sight>,
-    /// That a label could not be set back was said.
+    /// That labels cannot be set back was said.
     warned: AtomicBool,
 }
 
@@ -89,9 +93,9 @@ impl Watcher {
         let Means { intake, ledger, clock, patience } = means;
         let position: Position = position.and_then(|at| serde_json::from_value(at).ok()).unwrap_or_default();
         let shared = Arc::new(Shared {
+            nonces: Arc::new(Nonces::new(ledger, Arc::clone(&clock), &origin.cluster)),
             origin: Arc::new(origin),
             intake,
-            nonces: Arc::new(Nonces::new(ledger, Arc::clone(&clock))),
             clock,
             patience,
             position: tokio::sync::Mutex::new(position),
@@ -142,38 +146,57 @@ impl Watcher {
 async fn run(
     shared: Arc<Shared>,
     source: ClusterSource,
-    decoys: watch::Receiver<Vec<Watched>>,
+    mut decoys: watch::Receiver<Vec<Watched>>,
     connected: &RwLock<Option<Connection>>,
 ) {
-    let connection = shared.connect(&source).await;
-    *connected.write().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
-    let _pods = source.pods.then(|| Task::spawn(keep_pods(Arc::clone(&shared), connection.clone())));
-    if source.secrets {
-        keep_secrets(&shared, &connection, decoys).await;
+    let pods = Arc::new(RwLock::new(Pods::default()));
+    let mut keepers = Keepers::new();
+    let mut way = Way::new(&shared, &source);
+    let mut connection = way.first().await;
+    if source.pods {
+        let cluster = shared.origin.cluster.clone();
+        let _ = shared.intake.send(Input::Pods(cluster, Some(Arc::clone(&pods)))).await;
     }
-    std::future::pending::<()>().await;
+    loop {
+        *connected.write().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        let looks = source
+            .pods
+            .then(|| Task::spawn(keep_pods(Arc::clone(&shared), connection.clone(), Arc::clone(&pods))));
+        let next = tokio::select! {
+            next = way.anew() => next,
+            () = keep_secrets(&shared, &connection, &mut decoys, &mut keepers), if source.secrets => return,
+        };
+        for task in looks.into_iter().chain(std::mem::take(&mut keepers).into_values().map(|(_, task)| task))
+        {
+            task.end().await;
+        }
+        connection = next;
+    }
 }
+
+/// Those who look after a Secret each, by its key, and how they are told of changes in the inventory.
+type Keepers = BTreeMap<String, (watch::Sender<Watched>, Task)>;
 
 /// Keeps a watch on the Secret of each decoy, until nobody says any more which these are.
 async fn keep_secrets(
     shared: &Arc<Shared>,
     connection: &Connection,
-    mut decoys: watch::Receiver<Vec<Watched>>,
+    decoys: &mut watch::Receiver<Vec<Watched>>,
+    keepers: &mut Keepers,
 ) {
-    let mut keepers: BTreeMap<String, (watch::Sender<Watched>, Task)> = BTreeMap::new();
     let mut looks = tokio::time::interval(RENEWAL);
     loop {
         let wanted = decoys.borrow_and_update().clone();
         let names: BTreeSet<String> = wanted.iter().map(|watched| watched.decoy.name.clone()).collect();
         let names: Vec<String> = names.into_iter().collect();
-        while let Err(error) = shared.nonces.renew(&names).await {
+        while let Err(error) = shared.nonces.renew(&names, connection.now()).await {
             tracing::error!(
                 source = shared.origin.source, %error,
                 "cannot announce the look at decoys' Secrets; it waits"
             );
             tokio::time::sleep(LOOK).await;
         }
-        shared.set_keepers(&mut keepers, wanted, connection).await;
+        shared.set_keepers(keepers, wanted, connection).await;
         tokio::select! {
             changed = decoys.changed() => if changed.is_err() { return },
             _ = looks.tick() => {}
@@ -188,6 +211,13 @@ impl Task {
     fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
     }
+
+    /// Ends it, and waits for that.
+    async fn end(mut self) {
+        self.0.abort();
+        // That it was aborted is what is wanted.
+        let _ = (&mut self.0).await;
+    }
 }
 
 impl Drop for Task {
@@ -197,37 +227,10 @@ impl Drop for Task {
 }
 
 impl Shared {
-    /// Tries until the server answers.
-    async fn connect(&self, source: &ClusterSource) -> Connection {
-        let options = ConnectOptions {
-            kubeconfig: source.kubeconfig.clone(),
-            context: source.context.clone(),
-            ..ConnectOptions::default()
-        };
-        let mut wait = FIRST_WAIT;
-        loop {
-            match Connection::open(options.clone()).await {
-                Ok(connection) => {
-                    if self.sight().found_all() {
-                        tracing::info!(source = self.origin.source, "the cluster can be seen again");
-                    }
-                    tracing::info!(source = self.origin.source, place = %connection.place(), "watching the cluster");
-                    return connection;
-                }
-                Err(error) => {
-                    tracing::warn!(source = self.origin.source, "the cluster cannot be watched yet: {error}");
-                    self.sight().lost_all(error.to_string());
-                }
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-
     /// One keeper for each of `wanted`; those that are there already are told how the inventory lists it now.
     async fn set_keepers(
         self: &Arc<Self>,
-        keepers: &mut BTreeMap<String, (watch::Sender<Watched>, Task)>,
+        keepers: &mut Keepers,
         wanted: Vec<Watched>,
         connection: &Connection,
     ) {
@@ -236,6 +239,7 @@ impl Shared {
             let kept = wanted.contains_key(key);
             if !kept {
                 self.found(&format!("Secret {key}"));
+                self.found(&label_of(key));
             }
             kept
         });
@@ -265,6 +269,16 @@ impl Shared {
     fn found(&self, thing: &str) {
         if self.sight().found(thing) {
             tracing::info!(source = self.origin.source, "{thing} can be seen again");
+        }
+    }
+
+    /// Says once that labels cannot be set back.
+    fn warn_of_labels(&self, why: &str) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                source = self.origin.source,
+                "{why}: the label that shows the use of a decoy's token cannot be set back, so a second use on the same day will not be noticed by it; give the sensor's account `patch` on the decoys' Secrets"
+            );
         }
     }
 
@@ -308,22 +322,26 @@ impl Shared {
         payload: Payload,
         done: Option<oneshot::Sender<()>>,
     ) {
-        // Held until the batch is sent, so that no later position comes before it.
+        // Held until the batch is sent, so that no later position comes before it. Nothing is awaited once something
+        // counts as known: who ends in between would have told nobody.
         let mut position = self.position.lock().await;
+        // A closed pipeline is seen by the sensor.
+        let Ok(place) = self.intake.reserve().await else { return };
         position.secrets.insert(watched.key(), known);
         let mut batch = Batch::new(&self.origin, payload);
         batch.position = serde_json::to_value(&*position).ok();
         batch.done = done;
-        // A closed pipeline is seen by the sensor.
-        let _ = self.intake.send(Input::Batch(batch)).await;
+        place.send(Input::Batch(batch));
     }
 }
 
-/// Keeps the pods of the cluster, and lets the pipeline look at them.
-async fn keep_pods(shared: Arc<Shared>, connection: Connection) {
-    let pods = Arc::new(RwLock::new(Pods::default()));
-    let cluster = shared.origin.cluster.clone();
-    let _ = shared.intake.send(Input::Pods(cluster, Some(Arc::clone(&pods)))).await;
+/// What is in trouble where the label of a Secret cannot be set back.
+fn label_of(key: &str) -> String {
+    format!("the label of Secret {key}")
+}
+
+/// Keeps the pods of the cluster.
+async fn keep_pods(shared: Arc<Shared>, connection: Connection, pods: Arc<RwLock<Pods>>) {
     let (tell, mut news) = mpsc::channel(8);
     let telling = async {
         let source = shared.origin.source.as_str();
@@ -332,8 +350,12 @@ async fn keep_pods(shared: Arc<Shared>, connection: Connection) {
                 PodsNews::Listed(count) => {
                     tracing::info!(source, count, "alerts name pods by their addresses");
                 }
-                PodsNews::Watching => tracing::info!(source, "pods can be watched"),
+                PodsNews::Watching => {
+                    shared.sight().found(PODS);
+                    tracing::info!(source, "pods can be watched");
+                }
                 PodsNews::Trouble(reason) => {
+                    shared.sight().missed(PODS, &reason);
                     tracing::warn!(source, "pods cannot be watched, so alerts may not name them: {reason}");
                 }
             }

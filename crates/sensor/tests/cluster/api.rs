@@ -52,6 +52,7 @@ pub(crate) fn today() -> String {
 #[derive(Clone)]
 pub(crate) struct Api {
     inner: Arc<Inner>,
+    address: String,
 }
 
 struct Inner {
@@ -77,6 +78,12 @@ pub(crate) struct World {
     pub(crate) seen: Vec<Seen>,
     /// Patches are answered with 403.
     pub(crate) refuse_patch: bool,
+    /// The only bearer token that is taken.
+    pub(crate) accepted: Option<String>,
+    /// The Secret that is answered with 500.
+    pub(crate) broken: Option<String>,
+    /// What the server's clock shows.
+    pub(crate) date: Option<Timestamp>,
     /// So many patches meet a change that somebody else made in between.
     pub(crate) conflicts: u32,
     /// Everything is answered with 503.
@@ -111,11 +118,17 @@ impl Api {
         let app = Router::new().fallback(answer).with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         std::fs::write(site.path("kubeconfig"), kubeconfig(&address.to_string())).unwrap();
-        let api = Self { inner };
+        let api = Self { inner, address: address.to_string() };
         for name in ["honeypot/backup-sa-token", "kube-system/tiller-token-x7k2p"] {
             api.make(name);
         }
         api
+    }
+
+    /// Writes another kubeconfig in the place of the one before.
+    pub(crate) fn let_in(&self, site: &Site, user: &Value) {
+        std::fs::write(site.path("next"), kubeconfig_of(&self.address, user)).unwrap();
+        std::fs::rename(site.path("next"), site.path("kubeconfig")).unwrap();
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -158,6 +171,16 @@ impl Api {
         if day.is_none() {
             secret["metadata"]["labels"].as_object_mut().unwrap().remove(LABEL);
         }
+        world.put("MODIFIED", key, secret);
+        drop(world);
+        self.tell();
+    }
+
+    /// Somebody, or the cluster itself, lets the token be refused from `day` on.
+    pub(crate) fn refuse(&self, key: &str, day: &str) {
+        let mut world = self.world();
+        let mut secret = world.secrets[key].clone();
+        secret["metadata"]["labels"]["kubernetes.io/legacy-token-invalid-since"] = json!(day);
         world.put("MODIFIED", key, secret);
         drop(world);
         self.tell();
@@ -214,10 +237,14 @@ impl Api {
 }
 
 pub(crate) fn kubeconfig(address: &str) -> String {
+    kubeconfig_of(address, &json!({"token": "sensor"}))
+}
+
+pub(crate) fn kubeconfig_of(address: &str, user: &Value) -> String {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "test",
         "clusters": [{"name": "test", "cluster": {"server": format!("http://{address}")}}],
-        "users": [{"name": "sensor", "user": {"token": "sensor"}}],
+        "users": [{"name": "sensor", "user": user}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "sensor"}}],
     })
     .to_string()
@@ -238,7 +265,18 @@ impl hyper::body::Body for Stream {
     }
 }
 
-async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+/// The answer with the server's time.
+async fn answer(state: State<Arc<Inner>>, request: Request) -> Response {
+    let inner = Arc::clone(&state.0);
+    let mut response = undated(state, request).await;
+    if let Some(date) = inner.world.lock().unwrap().date {
+        let date = date.strftime("%a, %d %b %Y %T GMT").to_string();
+        response.headers_mut().insert(header::DATE, date.parse().unwrap());
+    }
+    response
+}
+
+async fn undated(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let of = |name| {
@@ -256,10 +294,20 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     if world.away {
         return status(StatusCode::SERVICE_UNAVAILABLE, "away");
     }
+    let bearer = of(header::AUTHORIZATION);
+    if world.accepted.as_ref().is_some_and(|token| bearer != format!("Bearer {token}")) {
+        return status(StatusCode::UNAUTHORIZED, "Unauthorized");
+    }
+    if world.broken.as_ref().is_some_and(|name| seen.uri.contains(name.as_str())) {
+        return status(StatusCode::INTERNAL_SERVER_ERROR, "the value cannot be decrypted");
+    }
     let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
     log(&world, &seen, &path);
     match path[..] {
         ["version"] => json_of(&json!({"major": "1", "minor": "36", "gitVersion": "v1.36.2"})),
+        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => {
+            json_of(&json!({"status": {"allowed": !world.refuse_patch}}))
+        }
         ["api", "v1", "namespaces", namespace, "secrets", name] => {
             let (response, changed) =
                 secret(&mut world, &seen, &format!("{namespace}/{name}"), &of(header::ACCEPT));
@@ -282,7 +330,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             let key = world.secrets.keys().find(|key| key.starts_with(namespace)).cloned();
             drop(world);
             if let Some(key) = key.filter(|_| uses) {
-                Api { inner: Arc::clone(&inner) }.used(&key);
+                Api { inner: Arc::clone(&inner), address: String::new() }.used(&key);
             }
             status(StatusCode::FORBIDDEN, "pods is forbidden")
         }

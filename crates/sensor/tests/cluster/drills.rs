@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_detect::{Purpose, Rehearsal};
+use sundew_detect::{Purpose, Rehearsal, Seen};
 use sundew_sensor::Extras;
 use sundew_store::Store;
 
 use crate::{
-    api::{Api, CLUSTER_TO_FILE},
+    api::{Api, CLUSTER_TO_FILE, kubeconfig},
     common::{JumpingClock, Site, until},
 };
 
@@ -24,7 +24,11 @@ async fn a_note_of_a_use_during_a_drill_of_that_decoy_is_marked_and_that_of_anot
     let drill = Rehearsal {
         nonce: "3f9c1a7be04d52d8816f0c93ab7e64d1".into(),
         purpose: Purpose::Drill,
+        cluster: String::new(),
         decoy: "honeypot/backup-sa".into(),
+        secret: None,
+        awaited: None,
+        seen: Seen::default(),
         not_before: Timestamp::now() - minute,
         not_after: Timestamp::now() + minute * 10,
         used: 0,
@@ -97,4 +101,53 @@ async fn a_drill_whose_alert_does_not_come_is_an_alert_of_its_own() {
     assert!(!incident.drill);
     let named = "decoy honeypot/backup-sa, placement backup-sa-token, as curl: no alert";
     assert!(incident.title.contains(named), "{}", incident.title);
+}
+
+/// A store in which the last drill was more than a day ago.
+fn overdue(site: &Site) {
+    let mut store = Store::open(&site.path("sundew.db")).unwrap().0;
+    let at = serde_json::json!({"time": Timestamp::now() - SignedDuration::from_hours(25), "turn": 0});
+    let position = sundew_store::Position { cluster: String::new(), source: "drill".into(), at };
+    store.commit(&sundew_store::Commit { positions: vec![position], ..Default::default() }).unwrap();
+}
+
+#[tokio::test]
+async fn drills_of_placements_that_nothing_is_called_by_are_told_as_missed() {
+    let site = Site::new();
+    let api = Api::start(&site).await;
+    overdue(&site);
+    let config = scheduled("1s").replace("[backup-sa-token]", "[backup-token]");
+    let sensor = api.sensor(&site, &config, Extras::default()).await;
+    until("that is told", || site.alerts().len() == 1).await;
+    sensor.stop().await;
+    assert_eq!(uses(&api), 0);
+    let incident = site.alerts()[0].incident.clone();
+    assert_eq!(incident.rules.keys().next().unwrap(), "sensor.drill_missed");
+    let parts =
+        ["nothing could be drilled for 24h", "names backup-token", "backup-sa-token, tiller-token-x7k2p"];
+    for part in parts {
+        assert!(incident.title.contains(part), "{}", incident.title);
+    }
+}
+
+#[tokio::test]
+async fn a_drill_that_waits_too_long_for_its_cluster_is_told_as_missed_once() {
+    let site = Site::new();
+    std::fs::write(site.path("kubeconfig"), kubeconfig("127.0.0.1:1")).unwrap();
+    overdue(&site);
+    let sensor = site.start_with(&scheduled("1s"), Extras::default()).await;
+    until("that is told", || site.alerts().len() == 1).await;
+    sensor.stop().await;
+    let incident = site.alerts()[0].incident.clone();
+    assert_eq!(incident.rules.keys().next().unwrap(), "sensor.drill_missed");
+    let named =
+        "decoy honeypot/backup-sa, placement backup-sa-token, as kubectl: there has been no connection";
+    assert!(incident.title.contains(named), "{}", incident.title);
+    let kept = site.store().position("", "drill").unwrap().unwrap();
+    assert_eq!(kept["turn"], 0, "its turn stays");
+    let time: Timestamp = kept["time"].as_str().unwrap().parse().unwrap();
+    assert!(
+        Timestamp::now().duration_since(time) < SignedDuration::from_hours(1),
+        "and the next is due in a day"
+    );
 }

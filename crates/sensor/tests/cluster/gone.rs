@@ -98,3 +98,31 @@ async fn a_decoy_that_is_being_planted_is_watched_once_it_stands() {
     assert_eq!(site.rules(), ["tripwire.token_last_used"]);
     sensor.stop().await;
 }
+
+#[tokio::test]
+async fn a_token_that_is_refused_and_was_not_tombstoned_is_told_once() {
+    let site = Site::new();
+    let api = Api::start(&site).await;
+    let mut inventory = crate::common::inventory();
+    inventory.decoys[1].state = Some(State::Tombstoned);
+    for restarted in [false, true] {
+        let sensor = Sensor::start(site.config(CLUSTER_TO_FILE), &inventory, soon()).await.unwrap();
+        api.watched().await;
+        if !restarted {
+            api.refuse(TILLER, "2026-11-20");
+            api.refuse(TOKEN, "2026-11-21");
+            until("it is told", || !site.alerts().is_empty()).await;
+        } else {
+            api.delete(TILLER);
+            until("something else is told", || site.findings().0 == 2).await;
+        }
+        sensor.stop().await;
+    }
+    let incident = &site.alerts()[0].incident;
+    assert_eq!(incident.rules.keys().next().unwrap(), "sensor.decoy_changed");
+    assert_eq!(incident.severity, Severity::High);
+    for part in ["Secret honeypot/backup-sa-token", "legacy-token-invalid-since (2026-11-21)", "401"] {
+        assert!(incident.title.contains(part), "{}", incident.title);
+    }
+    assert_eq!(site.rules(), ["sensor.decoy_changed", "sensor.decoy_gone"]);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_detect::{Purpose, Rehearsal, Severity};
+use sundew_detect::{Purpose, Rehearsal, Seen, Severity};
 use sundew_sensor::Extras;
 use sundew_store::Store;
 
@@ -24,6 +24,11 @@ fn silent(site: &Site) -> usize {
     incidents.iter().filter(|stored| stored.incident.rules.contains_key("sensor.silent")).count()
 }
 
+/// Waits until the sensor listens: silence begins then.
+async fn listens(site: &Site) {
+    until("it listens", || site.store().position("", "heartbeat").unwrap().is_some()).await;
+}
+
 #[tokio::test]
 async fn a_source_that_brings_nothing_is_told_once_and_again_after_it_came_back() {
     let site = Site::new();
@@ -31,6 +36,7 @@ async fn a_source_that_brings_nothing_is_told_once_and_again_after_it_came_back(
     let config = FILE_TO_FILE.replace("path: audit.log", "path: audit.log, silence: 10m");
     std::fs::write(site.path("audit.log"), "").unwrap();
     let sensor = site.start_with(&config, with(&clock)).await;
+    listens(&site).await;
     clock.jump(MINUTE * 11);
     until("it is told", || silent(&site) == 1).await;
     until("and somebody hears of it", || site.alerts().len() == 1).await;
@@ -60,6 +66,7 @@ sources:
 sinks: [{type: file, name: alerts, path: alerts.json}]
 ";
     let sensor = site.start_with(config, with(&clock)).await;
+    listens(&site).await;
     clock.jump(MINUTE * 31);
     until("the other is told", || silent(&site) > 0).await;
     sensor.stop().await;
@@ -128,7 +135,11 @@ async fn a_drill_that_brought_no_alert_is_told_once_and_its_nonce_not_at_all() {
     let drill = |nonce: &str, purpose, decoy: &str| Rehearsal {
         nonce: nonce.to_owned(),
         purpose,
+        cluster: String::new(),
         decoy: decoy.to_owned(),
+        secret: None,
+        awaited: None,
+        seen: Seen::default(),
         not_before: now - MINUTE * 10,
         not_after: now - MINUTE * 3,
         used: 0,

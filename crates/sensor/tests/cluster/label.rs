@@ -1,5 +1,8 @@
 //! The audit-free tripwire: the label that the API server sets tells of each use.
 
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sundew_decoy::Inventory;
 use sundew_detect::Severity;
@@ -185,4 +188,44 @@ async fn an_inventory_that_changes_disturbs_no_other_watch() {
     told(&site, "that of the one that stayed", (2, 2)).await;
     assert_eq!(api.watches("backup-sa-token"), 1, "it was not begun anew");
     sensor.stop().await;
+}
+
+#[tokio::test]
+async fn the_time_of_a_use_is_that_of_the_servers_clock() {
+    let site = Site::new();
+    let api = Api::start(&site).await;
+    let server = Timestamp::now() - SignedDuration::from_mins(5);
+    api.world().date = Some(server);
+    let sensor = api.sensor(&site, CLUSTER_TO_FILE, Extras::default()).await;
+    api.used(TOKEN);
+    told(&site, "the use", (1, 1)).await;
+    sensor.stop().await;
+    let time = site.store().recent_incidents(9).unwrap()[0].incident.first_seen;
+    let late = time.duration_since(server);
+    assert!((-SignedDuration::from_secs(1)..SignedDuration::from_mins(3)).contains(&late), "{late}");
+}
+
+#[tokio::test]
+async fn that_labels_may_not_be_set_back_is_said_at_the_start_and_once() {
+    let site = Site::new();
+    let log = std::fs::File::create(site.path("sensor.log")).unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log)).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let said = || std::fs::read_to_string(site.path("sensor.log")).unwrap();
+    let warned = || said().matches("a second use on the same day will not be noticed").count();
+    let api = Api::start(&site).await;
+    let sensor = api.sensor(&site, CLUSTER_TO_FILE, Extras::default()).await;
+    let asked = || api.asked("selfsubjectaccessreviews");
+    until("the rights are asked for", || asked().len() == 2).await;
+    sensor.stop().await;
+    assert_eq!(warned(), 0, "{}", said());
+    api.world().refuse_patch = true;
+    let sensor = api.sensor(&site, CLUSTER_TO_FILE, Extras::default()).await;
+    until("it is said", || warned() == 1).await;
+    until("the rights to both are asked for", || asked().len() == 2).await;
+    api.used(TOKEN);
+    told(&site, "the use", (1, 1)).await;
+    sensor.stop().await;
+    assert_eq!(warned(), 1, "{}", said());
+    assert!(said().contains("the account may not patch Secret "), "{}", said());
 }

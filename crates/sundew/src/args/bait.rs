@@ -125,7 +125,7 @@ pub(crate) struct How {
     /// Plant although rights of the account could be hidden in what could not be read
     #[arg(long)]
     pub(crate) despite_unread: bool,
-    /// Plant although every account of the namespace or the cluster may do more than discovery, as on OpenShift
+    /// Plant although every account of the cluster may do more than discovery, as on OpenShift; not where that is a risk
     #[arg(long)]
     pub(crate) despite_shared_rights: bool,
     /// How long a Secret may take to be filled with a token
@@ -258,6 +258,9 @@ pub(crate) struct Away {
     /// Do not ask before it is done
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Take away what the inventory knows by its name alone too; see first what is there under these names
+    #[arg(long)]
+    pub(crate) by_name: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
     #[command(flatten)]

@@ -6,8 +6,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sundew_bait::survey;
-use sundew_cluster::{ConnectOptions, Connection, Page, Patience};
-use sundew_decoy::{Inventory, State, persona::SignKind, surroundings::Surroundings};
+use sundew_cluster::{ConnectOptions, Connection, Page};
+use sundew_decoy::{Inventory, Object, State, persona::SignKind, surroundings::Surroundings};
 use sundew_posture::Cluster;
 
 use crate::{args::Reach, gather::live};
@@ -25,7 +25,7 @@ pub(super) async fn connect(reach: &Reach) -> Result<Connection> {
     let options = ConnectOptions {
         kubeconfig: reach.kubeconfig.clone(),
         context: reach.context.clone(),
-        patience: Patience::default(),
+        ..ConnectOptions::default()
     };
     Ok(Connection::open(options).await?)
 }
@@ -100,10 +100,12 @@ fn note(spec: Spec, images: &mut BTreeSet<String>) {
     }
 }
 
-/// Leaves out what an interrupted run made: the next run takes it back before it begins.
+/// Leaves out what an interrupted run made, or was making when it ended: the next run takes it back before it begins.
 pub(super) fn without_half_planted(around: &mut Surroundings, inventory: &Inventory) {
     let half: Vec<_> = inventory.decoys.iter().filter(|decoy| decoy.state == Some(State::Planting)).collect();
-    let made = half.iter().flat_map(|decoy| &decoy.objects).filter(|object| object.uid.is_some());
+    // With a digest and no uid, nobody knows whether it was made.
+    let begun = |object: &&Object| object.uid.is_some() || object.digest.is_some();
+    let made = half.iter().flat_map(|decoy| &decoy.objects).filter(begun);
     let made: BTreeSet<(SignKind, &str, &str)> = made
         .map(|object| {
             (sign_kind(&object.kind), object.namespace.as_deref().unwrap_or_default(), &*object.name)

@@ -25,20 +25,21 @@ pub(super) struct Judged {
 impl Judged {
     /// Why it must not be made, in a sentence.
     pub(super) fn refusal(&self) -> Option<String> {
-        let shared = self.rights.is_shared();
-        if let ([first, others @ ..], false) =
-            (self.rights.undeclared.as_slice(), shared && self.despite_shared)
-        {
+        let objection = self.rights.objection();
+        let harmless = self.despite_shared && objection.is_none();
+        if let ([first, others @ ..], false) = (self.rights.undeclared.as_slice(), harmless) {
             let more = match others.len() {
                 0 => String::new(),
                 n => format!(", and {n} more rules that are listed"),
             };
-            let way = match shared {
-                true => {
-                    "; other accounts have that too, through a group: take it away from the group, choose another \
-                     namespace, or take it as harmless with --despite-shared-rights"
+            let way = match objection {
+                None => "; every account has that, through a group: take it away from the group, or take it as harmless with \
+                         --despite-shared-rights"
+                    .to_owned(),
+                Some(why) if self.despite_shared => {
+                    format!("; --despite-shared-rights does not cover that ({why}): take it away first, or choose another namespace")
                 }
-                false => "; take that away first, or choose another namespace",
+                Some(_) => "; take that away first, or choose another namespace".to_owned(),
             };
             return Some(format!(
                 "refused, and nothing was made: {} could do more than its persona declares: {}{more}{way}",

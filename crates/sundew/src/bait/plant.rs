@@ -9,7 +9,7 @@ use sundew_bait::{
 };
 use sundew_cluster::Connection;
 use sundew_decoy::{
-    State,
+    Decoy, State,
     persona::Persona,
     plan::{self, Choice, Plan, PlanError},
     stealth,
@@ -33,6 +33,9 @@ use crate::{
     gather::say,
     page::Page,
 };
+
+/// The word of every persona that the account's name comes from.
+const ACCOUNT: &str = "account";
 
 pub(crate) fn run(args: &args::Plant) -> Result<Exit> {
     let personas = known_personas(&args.what.personas)?;
@@ -90,29 +93,78 @@ impl Errand<'_> {
     }
 
     fn fill_in(&self, persona: &Persona, looked: &Looked) -> Result<Plan> {
-        let choice = Choice {
+        let mut choice = Choice {
             namespace: self.args.what.namespace.clone(),
             words: self.args.what.set.iter().cloned().collect(),
             placements: self.args.what.placement.clone(),
         };
-        plan::plan(persona, &looked.around, &choice, &mut random)
-            .map_err(|error| self.own_decoy(persona, error))
+        let filled = |choice: &Choice| {
+            plan::plan(persona, &looked.around, choice, &mut random)
+                .map_err(|error| self.own_decoy(persona, error))
+        };
+        let plan = filled(&choice)?;
+        let half = self.half_planted_of(persona, choice.namespace.as_deref())?;
+        if half.iter().any(|decoy| decoy.name() == plan.decoy.name()) {
+            return Ok(plan);
+        }
+        let Some(first) = half.first() else { return Ok(plan) };
+        // Where the account's name is drawn anew each time, the same command would never meet what it left.
+        let drawn =
+            !choice.words.contains_key(ACCOUNT) && filled(&choice)?.decoy.account != plan.decoy.account;
+        if drawn {
+            choice.words.insert(ACCOUNT.into(), first.account.clone());
+            choice.namespace = Some(first.namespace.clone());
+            return filled(&choice);
+        }
+        for decoy in &half {
+            let name = decoy.name();
+            say(&format!(
+                "an earlier run was interrupted and left {name} half planted: `sundew remove {name}{}` takes it back",
+                self.books.as_arguments()
+            ));
+        }
+        Ok(plan)
+    }
+
+    /// What interrupted runs left of a persona, in this namespace or in any.
+    fn half_planted_of(&self, persona: &Persona, namespace: Option<&str>) -> Result<Vec<Decoy>> {
+        if !self.books.inventory.exists() {
+            return Ok(Vec::new());
+        }
+        let inventory = self.books.read()?;
+        let is_half = |decoy: &&Decoy| {
+            decoy.state == Some(State::Planting)
+                && decoy.persona.as_ref() == Some(&persona.id)
+                && inventory.cluster_of(decoy) == self.books.cluster
+                && namespace.is_none_or(|namespace| decoy.namespace == namespace)
+        };
+        Ok(inventory.decoys.iter().filter(is_half).cloned().collect())
     }
 
     /// What is in the way can be a decoy of this persona that was planted before.
     fn own_decoy(&self, persona: &Persona, error: PlanError) -> anyhow::Error {
+        if !matches!(error, PlanError::Taken { .. } | PlanError::Collides { .. }) {
+            return error.into();
+        }
         let inventory = self.books.read().ok();
         let here = inventory.iter().flat_map(|inventory| {
             inventory.decoys.iter().filter(|decoy| inventory.cluster_of(decoy) == self.books.cluster)
         });
         let mut own = here.filter(|decoy| decoy.persona.as_ref() == Some(&persona.id));
-        match own.next() {
-            Some(own) => anyhow!(
-                "the decoy {} of persona `{}` is planted already; choose another persona, or give it another copy with --outside",
-                own.name(),
-                persona.id
+        let Some(own) = own.next() else { return error.into() };
+        let (name, id, books) = (own.name(), &persona.id, self.books.as_arguments());
+        match own.state {
+            Some(State::Planting) => anyhow!(
+                "{error}; an earlier run of persona `{id}` was interrupted: `sundew remove {name}{books}` takes back what \
+                 it made"
             ),
-            None => error.into(),
+            Some(State::Removing) => anyhow!(
+                "the decoy {name} of persona `{id}` is being removed; `sundew remove {name}{books}` goes on with it"
+            ),
+            _ => anyhow!(
+                "the decoy {name} of persona `{id}` is planted already; choose another persona, or give it another copy \
+                 with --outside"
+            ),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use memchr::memmem;
 use serde_json::{Value, json};
-use sundew_bait::announce::{Client, announce};
+use sundew_bait::announce::{About, Client, announce, withdraw};
 use sundew_cluster::{Connection, ObjectKey};
 use sundew_decoy::Decoy;
 use sundew_detect::Purpose;
@@ -77,7 +77,9 @@ async fn look_for(
     log: &Path,
 ) -> Result<Logged, String> {
     let mut tail = Tail::open(log).map_err(|error| error.to_string())?;
-    let nonce = announce(books.store(), Purpose::Planting, &decoy.name(), ANNOUNCED, connection.now());
+    let name = decoy.name();
+    let about = About::decoy(&books.cluster, &name);
+    let nonce = announce(books.store(), Purpose::Planting, about, ANNOUNCED, connection.now());
     let nonce = nonce.map_err(|error| error.to_string())?;
     let account = ObjectKey {
         api_version: "v1".into(),
@@ -88,6 +90,8 @@ async fn look_for(
     let sent = Instant::now();
     // Whatever is answered, a refusal too, is an event.
     let _ = connection.hand(&Client::Kubectl.agent(&nonce)).metadata(&account).await;
+    // What is not withdrawn ends by itself.
+    let _ = withdraw(books.store(), &nonce, connection.now());
     loop {
         let late = sent.elapsed() >= PATIENCE;
         if tail.shows(nonce.as_bytes()).map_err(|error| error.to_string())? {

@@ -132,7 +132,7 @@ fn objects(one: &Standing) -> String {
     if said.is_empty() { "-".to_owned() } else { said.join(", ") }
 }
 
-fn age(since: Timestamp) -> String {
+pub(super) fn age(since: Timestamp) -> String {
     let minutes = Timestamp::now().duration_since(since).as_mins().max(0);
     match minutes {
         0..120 => format!("{minutes} min"),

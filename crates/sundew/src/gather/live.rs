@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use sundew_cluster::{
-    Absence, CollectOptions, Collected, ConnectOptions, Connection, Page, Patience, RESOURCES,
-    SERVICE_ACCOUNT_TOKEN, collect,
+    Absence, CollectOptions, Collected, ConnectOptions, Connection, Page, RESOURCES, SERVICE_ACCOUNT_TOKEN,
+    collect,
 };
 use sundew_posture::{
     Cluster, ReadError, Reader,
@@ -38,7 +38,7 @@ async fn ask(source: &Source, secrets: bool) -> Result<Gathered> {
     let options = ConnectOptions {
         kubeconfig: source.kubeconfig.clone(),
         context: source.context.clone(),
-        patience: Patience::default(),
+        ..ConnectOptions::default()
     };
     let connection = Connection::open(options).await?;
     let name = match &connection.place().context {

@@ -1,5 +1,9 @@
 //! Bait without a cluster: personas, and what is said before anything is asked of one.
 
+mod again;
+mod away;
+mod plane;
+
 use std::{fs, path::Path};
 
 use serde_json::Value;

@@ -114,17 +114,27 @@ async fn the_status_of_a_running_sensor_can_be_read() {
 #[test]
 fn a_store_that_no_sensor_has_made_is_not_made_by_looking() {
     let folder = folder("http://127.0.0.1:9", STDIN);
-    for command in ["status", "redeliver"] {
-        let ran = on(folder.path(), &[command]);
-        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{command}");
-        assert!(
-            ran.err.contains("sundew.yaml") && ran.err.contains("has `sundew watch` run?"),
-            "{}",
-            ran.err
-        );
-        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
-    }
+    let ran = on(folder.path(), &["redeliver"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("sundew.yaml") && ran.err.contains("has `sundew watch` run?"), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    // The decoys can be told of without it.
+    let ran = on(folder.path(), &["status"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("kube-system/tiller") && ran.out.contains("has not run"), "{}", ran.out);
+    assert!(!ran.out.contains("INCIDENTS"), "{}", ran.out);
     assert!(!folder.path().join("sundew.db").exists());
+}
+
+#[test]
+fn a_status_with_no_inventory_says_how_one_is_made_and_found_again() {
+    let folder = folder("http://127.0.0.1:9", STDIN);
+    fs::remove_file(folder.path().join("inventory.yaml")).unwrap();
+    let ran = on(folder.path(), &["status"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for want in ["inventory.yaml", "`sundew plant`", "`sundew status --search`"] {
+        assert!(ran.out.contains(want), "{}", ran.out);
+    }
 }
 
 /// Answers of every kind, and no answer at all, while everything is logged.

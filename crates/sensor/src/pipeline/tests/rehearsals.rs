@@ -1,11 +1,12 @@
 //! Sundew's own requests, told apart from an intruder's by a nonce that only the store knows.
 
 use serde_json::{Value, json};
-use sundew_detect::{Purpose, Rehearsal};
+use sundew_detect::{DecoyRef, Purpose, Rehearsal, Seen, label_changed};
 
 use super::*;
 
 const NONCE: &str = "3f9c1a7be04d52d8816f0c93ab7e64d1";
+const SECRET: &str = "backup-sa-token";
 const DECOY: &str = "system:serviceaccount:honeypot:backup-sa";
 
 /// What became of one event.
@@ -28,10 +29,14 @@ fn rehearsal(purpose: Purpose, nonce: &str) -> Rehearsal {
     Rehearsal {
         nonce: nonce.to_owned(),
         purpose,
+        cluster: "default".to_owned(),
         decoy: "honeypot/backup-sa".to_owned(),
+        secret: None,
         not_before: at(-60),
         not_after: at(60),
+        awaited: None,
         used: 0,
+        seen: Seen::default(),
     }
 }
 
@@ -188,4 +193,90 @@ fn a_drill_that_is_announced_while_the_sensor_runs_is_known_as_one() {
     let incidents = office.ledger.lock().open_incidents().unwrap();
     let drills: Vec<bool> = incidents.iter().map(|stored| stored.incident.drill).collect();
     assert_eq!(drills, [false, true]);
+}
+
+/// A drill of the Secret's token, and what can be seen of it: the use, the note of it in the log, the label.
+fn parts() -> (Rehearsal, [Input; 3]) {
+    let drill = Rehearsal { secret: Some(SECRET.into()), ..rehearsal(Purpose::Drill, NONCE) };
+    (drill, [drilled(0), noted(0), label(50)])
+}
+
+fn drilled(second: i64) -> Input {
+    let mut event = used(DECOY, &format!("curl/8.14.1 {NONCE}"), second);
+    event["annotations"] = json!({"authentication.k8s.io/legacy-token-manual-secret": SECRET,
+        "authentication.k8s.io/legacy-token": DECOY});
+    of(&[event]).swap_remove(0)
+}
+
+fn noted(second: i64) -> Input {
+    let mut event = request("kube-apiserver", second, "patch", ["secrets", "honeypot", SECRET]);
+    event["user"] = json!({"username": "system:apiserver"});
+    of(&[event]).swap_remove(0)
+}
+
+fn label(second: i64) -> Input {
+    let decoy = DecoyRef {
+        name: "honeypot/backup-sa".into(),
+        placement: Some(SECRET.into()),
+        secret: Some(SECRET.into()),
+        location: None,
+    };
+    let seen = second.to_string();
+    let finding = label_changed("default", decoy, ["honeypot", SECRET], at(second), &seen);
+    let origin = Arc::new(Origin { cluster: "default".into(), source: "api".into() });
+    Input::Batch(Batch::new(&origin, Payload::Finding(Box::new(finding))))
+}
+
+/// For each incident: whether it is a drill, and of how many findings.
+fn told(office: &Office) -> Vec<(bool, u64)> {
+    let incidents = office.ledger.lock().open_incidents().unwrap();
+    let mut told: Vec<_> = incidents.into_iter().map(|s| (s.incident.drill, s.incident.findings)).collect();
+    told.sort_unstable();
+    told
+}
+
+#[test]
+fn all_that_one_drill_shows_is_one_incident_in_any_order_read_at_one_go_or_after_restarts() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for at_one_go in [true, false] {
+            let office = office();
+            let (drill, parts) = parts();
+            office.ledger.lock().add_rehearsal(&drill).unwrap();
+            let mut parts = parts.map(Some);
+            let inputs = order.map(|part| parts[part].take().unwrap());
+            if at_one_go {
+                run(&office, inputs.into());
+            } else {
+                inputs.into_iter().for_each(|input| go_on(&office, vec![input]));
+            }
+            assert_eq!(told(&office), [(true, 3)], "{order:?} {at_one_go}");
+        }
+    }
+}
+
+#[test]
+fn a_nonce_that_was_seen_is_good_for_no_other_request() {
+    for at_one_go in [true, false] {
+        let office = office();
+        let (drill, _) = parts();
+        office.ledger.lock().add_rehearsal(&drill).unwrap();
+        // The second source brings the same request.
+        let inputs = vec![drilled(0), drilled(0), drilled(5)];
+        if at_one_go {
+            run(&office, inputs);
+        } else {
+            inputs.into_iter().for_each(|input| go_on(&office, vec![input]));
+        }
+        assert_eq!(told(&office), [(false, 1), (true, 1)], "{at_one_go}");
+        assert_eq!(office.ledger.lock().rehearsals(at(0)).unwrap()[0].used, 2);
+    }
+}
+
+#[test]
+fn without_an_audit_log_a_real_use_right_after_a_drill_is_told_as_real() {
+    let office = office();
+    let (drill, _) = parts();
+    office.ledger.lock().add_rehearsal(&drill).unwrap();
+    run(&office, vec![label(0), label(10)]);
+    assert_eq!(told(&office), [(false, 1), (true, 1)]);
 }

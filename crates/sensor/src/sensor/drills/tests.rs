@@ -56,3 +56,39 @@ fn only_placements_that_are_named_and_can_be_used_have_one() {
     assert!(turns(&["ci", "five", "three", "four"], 3).is_empty());
     assert_eq!(turns(&["tiller-token"], 4).last().unwrap(), "prod kube-system/tiller tiller-token kubectl");
 }
+
+#[test]
+fn a_placement_that_is_misspelt_is_named_beside_those_that_there_are() {
+    let drill = |placements: &[&str]| DrillConfig {
+        every: jiff::SignedDuration::from_hours(24),
+        placements: placements.iter().map(|p| (*p).to_owned()).collect(),
+        patience: Duration::from_secs(1),
+    };
+    let said = |placements: &[&str]| misnamed(&drill(placements), &plan());
+    assert_eq!(said(&[]), None);
+    assert_eq!(said(&["one", "laptop"]), None);
+    let wrong = said(&["one", "lapdog", "three"]).unwrap();
+    assert!(wrong.contains("names lapdog, three, and no"), "{wrong}");
+    assert!(wrong.ends_with("there are: tiller-token, one, laptop"), "{wrong}");
+}
+
+#[test]
+fn that_no_decoy_stands_any_more_is_said() {
+    let mut plan = plan();
+    let mut inventory = Inventory::clone(&plan.inventory);
+    for decoy in &mut inventory.decoys {
+        decoy.state = Some(sundew_decoy::State::Tombstoned);
+    }
+    plan.inventory = Arc::new(inventory);
+    let drill = DrillConfig {
+        every: jiff::SignedDuration::from_hours(24),
+        placements: Vec::new(),
+        patience: Duration::from_secs(1),
+    };
+    assert!(turn(&drill, &plan, 0).is_none());
+    assert!(
+        none_because(&drill, &plan).starts_with("0 of 5 decoys stand"),
+        "{}",
+        none_because(&drill, &plan)
+    );
+}

@@ -30,6 +30,9 @@ pub(super) struct Known {
     /// That people were told that it is gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) gone: bool,
+    /// That people were told that its token is refused.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) refused: bool,
 }
 
 /// Where a label is to be set back, from which version of the Secret. A use that was told is set back in a second step:
@@ -73,7 +76,9 @@ pub(super) fn look(before: Option<&Known>, seen: &SecretSeen, watched: &Watched)
     // What the inventory knows by another uid is not ours to change.
     let ours = watched.uid.as_ref().is_none_or(|uid| *uid == seen.uid);
     let put_back = (used && ours).then(|| PutBack { version: seen.resource_version.clone(), to: from });
-    let known = Known { uid: seen.uid.clone(), last_used: seen.last_used.clone(), put_back, gone: false };
+    let refused = seen.invalid_since.is_some() && same.is_some_and(|known| known.refused);
+    let known =
+        Known { uid: seen.uid.clone(), last_used: seen.last_used.clone(), put_back, gone: false, refused };
     Look { known, replaced, used }
 }
 

@@ -8,11 +8,16 @@ use tokio::time::Instant;
 
 /// How many things one alert names.
 const NAMED: usize = 3;
+/// For how long a server that is away is found to be so by one thing after another: a watch over a dead connection is
+/// given up after five and a half minutes. What comes to see it later was answered meanwhile.
+const SAME_OUTAGE: Duration = Duration::from_mins(6);
 
 /// What is in trouble, by name.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     troubles: BTreeMap<String, Trouble>,
+    /// What is in trouble and needs no alert.
+    quiet: BTreeMap<String, Trouble>,
 }
 
 #[derive(Debug)]
@@ -20,6 +25,8 @@ struct Trouble {
     since: Instant,
     /// Whether the server is at fault, and not this thing alone.
     server: bool,
+    /// Whether another connection could help.
+    connection: bool,
     why: String,
     told: bool,
 }
@@ -27,32 +34,43 @@ struct Trouble {
 /// Whether nothing else can be asked of the server either.
 fn is_of_server(reason: &Reason) -> bool {
     match reason {
-        Reason::Unauthorized | Reason::Silent { .. } | Reason::Unreachable { .. } => true,
-        Reason::Credential { .. } => true,
         Reason::Refused { status, .. } => *status >= 500 || *status == 429,
-        _ => false,
+        Reason::Silent { .. } => true,
+        other => is_of_connection(other),
     }
+}
+
+/// Whether a connection with another credential, or other certificates, could help.
+fn is_of_connection(reason: &Reason) -> bool {
+    matches!(reason, Reason::Unauthorized | Reason::Credential { .. } | Reason::Unreachable { .. })
 }
 
 impl Sight {
     /// `thing` cannot be seen.
     pub(super) fn lost(&mut self, thing: &str, reason: &Reason) {
-        self.lose(thing, is_of_server(reason), reason.to_string());
+        let trouble = Trouble::new(is_of_server(reason), is_of_connection(reason), reason.to_string());
+        enter(&mut self.troubles, thing, trouble);
     }
 
-    /// Nothing can be seen at all.
-    pub(super) fn lost_all(&mut self, why: String) {
-        self.lose("the API server", true, why);
+    /// `thing` cannot be done, which says nothing of anything else.
+    pub(super) fn failed(&mut self, thing: &str, reason: &Reason) {
+        enter(&mut self.troubles, thing, Trouble::new(false, is_of_connection(reason), reason.to_string()));
     }
 
-    fn lose(&mut self, thing: &str, server: bool, why: String) {
-        let known = self.troubles.get(thing);
-        let (since, told) = known.map_or((Instant::now(), false), |known| (known.since, known.told));
-        self.troubles.insert(thing.to_owned(), Trouble { since, server, why, told });
+    /// `thing` cannot be seen, and that is no alert.
+    pub(super) fn missed(&mut self, thing: &str, reason: &Reason) {
+        let trouble = Trouble::new(false, is_of_connection(reason), reason.to_string());
+        enter(&mut self.quiet, thing, trouble);
+    }
+
+    /// Nothing can be seen at all, since then.
+    pub(super) fn lost_all(&mut self, since: Instant, why: String) {
+        enter(&mut self.troubles, "the API server", Trouble { since, ..Trouble::new(true, false, why) });
     }
 
     /// `thing` can be seen. True where its absence was told of.
     pub(super) fn found(&mut self, thing: &str) -> bool {
+        self.quiet.remove(thing);
         self.troubles.remove(thing).is_some_and(|trouble| trouble.told)
     }
 
@@ -61,31 +79,62 @@ impl Sight {
         self.found("the API server")
     }
 
+    /// Whether anything is in trouble.
+    pub(super) fn is_troubled(&self) -> bool {
+        !self.troubles.is_empty() || !self.quiet.is_empty()
+    }
+
+    /// Whether anything has been in trouble for so long that another connection could end.
+    pub(super) fn needs_connection(&self, lasting: Duration) -> bool {
+        let all = self.troubles.values().chain(self.quiet.values());
+        all.into_iter().any(|trouble| trouble.connection && trouble.since.elapsed() >= lasting)
+    }
+
     /// What lasted for `absence` and was not told of, each as the end of a sentence; it counts as told from now on.
     pub(super) fn due(&mut self, absence: Duration) -> Vec<String> {
         let due = |trouble: &Trouble| !trouble.told && trouble.since.elapsed() >= absence;
         let mut said = Vec::new();
         for server in [true, false] {
-            let known = self.troubles.values().any(|trouble| trouble.server && trouble.told);
-            let any = self.troubles.values().any(|trouble| trouble.server == server && due(trouble));
-            if !any {
+            let of = |trouble: &Trouble| trouble.server == server;
+            if !self.troubles.values().any(|trouble| of(trouble) && due(trouble)) {
                 continue;
             }
+            // That the server is away needs to be told once only, however many things come to see it.
+            let told = self.troubles.values().filter(|trouble| server && of(trouble) && trouble.told);
+            let known: Vec<Instant> = told.map(|trouble| trouble.since).collect();
+            let is_known =
+                |since: Instant| known.iter().any(|told| since.duration_since(*told) < SAME_OUTAGE);
             let mut names = Vec::new();
             let mut why = String::new();
             // Those that are not due yet fail for the same reason, and need no alert of their own.
-            for (thing, trouble) in self.troubles.iter_mut().filter(|(_, t)| t.server == server && !t.told) {
+            for (thing, trouble) in self.troubles.iter_mut().filter(|(_, t)| of(t) && !t.told) {
                 trouble.told = true;
-                names.push(thing.clone());
-                why.clone_from(&trouble.why);
+                if !is_known(trouble.since) {
+                    names.push(thing.clone());
+                    why.clone_from(&trouble.why);
+                }
             }
-            // That the server is away needs to be told once only, however many things come to see it.
-            if !(server && known) {
+            if !names.is_empty() {
                 said.push(format!("{}: {why}", list(&names)));
             }
         }
         said
     }
+}
+
+impl Trouble {
+    fn new(server: bool, connection: bool, why: String) -> Self {
+        Self { since: Instant::now(), server, connection, why, told: false }
+    }
+}
+
+/// Notes the trouble of `thing`. The same trouble goes on with its present reason; what becomes the thing's own trouble,
+/// or the server's, begins then.
+fn enter(troubles: &mut BTreeMap<String, Trouble>, thing: &str, mut trouble: Trouble) {
+    if let Some(known) = troubles.get(thing).filter(|known| known.server == trouble.server) {
+        (trouble.since, trouble.told) = (known.since, known.told);
+    }
+    troubles.insert(thing.to_owned(), trouble);
 }
 
 fn list(names: &[String]) -> String {
@@ -156,5 +205,55 @@ mod tests {
         let said = sight.due(ABSENCE);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with("a/9"), "{said:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_is_the_present_reason() {
+        let mut sight = Sight::default();
+        sight.lost("Secret a/b", &away());
+        tokio::time::advance(ABSENCE / 2).await;
+        sight.lost("Secret a/b", &Reason::Unauthorized);
+        tokio::time::advance(ABSENCE / 2).await;
+        let said = sight.due(ABSENCE);
+        assert!(said.len() == 1 && said[0].contains("401"), "{said:?}");
+        sight.lost("Secret a/b", &forbidden("a/b"));
+        assert!(sight.due(ABSENCE).is_empty(), "the server answers now, so this begins anew");
+        tokio::time::advance(ABSENCE).await;
+        let said = sight.due(ABSENCE);
+        assert!(said.len() == 1 && said[0].contains("may not watch a/b"), "{said:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_trouble_of_one_thing_does_not_hide_a_later_outage() {
+        let broken = Reason::Refused { status: 500, message: "cannot be decrypted".into() };
+        let mut sight = Sight::default();
+        sight.lost("Secret a/1", &broken);
+        sight.failed("the label of Secret a/2", &broken);
+        tokio::time::advance(ABSENCE).await;
+        assert_eq!(sight.due(ABSENCE).len(), 2);
+        // The others could be seen all the while.
+        tokio::time::advance(SAME_OUTAGE).await;
+        for name in ["Secret a/2", "Secret a/3"] {
+            sight.lost(name, &away());
+        }
+        tokio::time::advance(ABSENCE).await;
+        let said = sight.due(ABSENCE);
+        assert!(said.len() == 1 && said[0].starts_with("Secret a/2, Secret a/3: "), "{said:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_connection_is_for_what_one_could_mend_and_only_once_it_lasts() {
+        let mut sight = Sight::default();
+        assert!(!sight.is_troubled());
+        sight.lost("Secret a/1", &forbidden("a/1"));
+        tokio::time::advance(ABSENCE).await;
+        assert!(sight.is_troubled() && !sight.needs_connection(ABSENCE));
+        sight.missed("pods", &Reason::Unauthorized);
+        assert!(!sight.needs_connection(ABSENCE));
+        tokio::time::advance(ABSENCE).await;
+        assert!(sight.needs_connection(ABSENCE));
+        assert_eq!(sight.due(ABSENCE).len(), 1, "pods are no alert");
+        sight.found("pods");
+        assert!(!sight.needs_connection(ABSENCE));
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Watched {
     pub(super) planted: Option<Date>,
     /// Whether Sundew itself is taking it away.
     pub(super) leaving: bool,
+    /// Whether Sundew itself lets the token be refused.
+    pub(super) tombstoned: bool,
 }
 
 impl Watched {
@@ -48,6 +50,7 @@ fn of(decoy: &Decoy, placement: &Placement) -> Option<Watched> {
         uid: own.and_then(|object| object.uid.clone()),
         planted: decoy.planted.map(|time| time.to_zoned(TimeZone::UTC).date()),
         leaving: decoy.state == Some(State::Removing),
+        tombstoned: decoy.state == Some(State::Tombstoned),
         secret,
     })
 }

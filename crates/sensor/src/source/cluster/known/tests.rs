@@ -12,6 +12,7 @@ fn watched(planted: Option<&str>, uid: Option<&str>) -> Watched {
         uid: uid.map(str::to_owned),
         planted: planted.map(|day| day.parse().unwrap()),
         leaving: false,
+        tombstoned: false,
     }
 }
 
@@ -75,7 +76,7 @@ fn after_a_crash_the_version_says_whether_the_label_was_set_back() {
         uid: "u1".into(),
         last_used: Some("2026-11-21".into()),
         put_back: back("7", Some("2026-11-10")),
-        gone: false,
+        ..Known::default()
     };
     let here = watched(None, None);
     // Not yet: it is not told again, and still to be done.
@@ -111,9 +112,23 @@ fn what_is_known_is_read_back_as_it_was_written() {
         last_used: Some("2026-11-21".into()),
         put_back: back("7", None),
         gone: true,
+        refused: true,
     };
     let position = Position { secrets: [("honeypot/backup-sa-token".to_owned(), known)].into() };
     let json = serde_json::to_value(&position).unwrap();
     assert_eq!(serde_json::from_value::<Position>(json).unwrap(), position);
     assert_eq!(serde_json::from_value::<Position>(serde_json::json!({})).unwrap(), Position::default());
+}
+
+#[test]
+fn that_it_was_told_that_the_token_is_refused_is_known_for_as_long_as_it_is() {
+    let refused = |version, day: Option<&str>| SecretSeen {
+        invalid_since: day.map(str::to_owned),
+        ..seen(version, None)
+    };
+    let here = watched(None, None);
+    let told = Known { uid: "u1".into(), refused: true, ..Known::default() };
+    assert!(look(Some(&told), &refused(7, Some("2026-11-21")), &here).known.refused);
+    assert!(!look(Some(&told), &refused(8, None), &here).known.refused);
+    assert!(!look(None, &refused(7, Some("2026-11-21")), &here).known.refused);
 }
