@@ -20,6 +20,24 @@ use crate::{
 /// How long looking at one decoy may take at the longest: the announcement ends with it.
 const TIME: Duration = Duration::from_secs(5 * 60);
 
+/// A use that the API server noted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastUse {
+    /// The day.
+    pub day: String,
+    /// The placement whose token it was.
+    pub placement: String,
+}
+
+/// An incident in which a decoy was touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Touch {
+    /// Its id.
+    pub incident: String,
+    /// When it was seen last.
+    pub time: Timestamp,
+}
+
 /// One decoy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,10 +58,10 @@ pub struct Standing {
     pub drifted: Vec<String>,
     /// Objects that could not be looked at, each with the reason.
     pub unread: Vec<String>,
-    /// The latest day on which the API server noted a use of one of its tokens, and the placement.
-    pub last_used: Option<(String, String)>,
-    /// The latest incident that is no drill: its id and time.
-    pub touched: Option<(String, Timestamp)>,
+    /// The latest use of one of its tokens that the API server notes.
+    pub last_used: Option<LastUse>,
+    /// The latest incident that is no drill.
+    pub touched: Option<Touch>,
     /// The latest drill that arrived: when.
     pub last_drill: Option<Timestamp>,
 }
@@ -104,7 +122,8 @@ fn remember(standing: &mut Standing, cluster: &str, store: Option<&Path>) -> Res
     let Some(store) = store.filter(|store| store.exists()) else { return Ok(()) };
     let store = Store::open_reading(store)?;
     let touched = store.latest_touch(cluster, &standing.decoy, false)?;
-    standing.touched = touched.map(|stored| (stored.incident.id, stored.incident.last_seen));
+    standing.touched =
+        touched.map(|stored| Touch { incident: stored.incident.id, time: stored.incident.last_seen });
     let drill = store.latest_touch(cluster, &standing.decoy, true)?;
     standing.last_drill = drill.map(|stored| stored.incident.last_seen);
     Ok(())

@@ -13,10 +13,14 @@ use crate::{
 /// How many commands an alert gives: more than a few are not read at night.
 const MAX: usize = 3;
 
-/// What to run next for `incident`, most urgent first.
+/// What to run next for `incident`, most urgent first; nothing for a drill.
 pub fn next(incident: &Incident) -> Vec<NextStep> {
     if incident.is_of_sensor() {
         return of_sensor(incident);
+    }
+    // Nobody is attacking: whoever did what a theft asks for would spoil the bait.
+    if incident.drill {
+        return Vec::new();
     }
     let mut steps: Vec<NextStep> =
         [bound(incident), peer(incident), credential(incident), identity(incident), log(incident)]

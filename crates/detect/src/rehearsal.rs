@@ -197,6 +197,12 @@ impl Rehearsal {
         Some((covering, sight))
     }
 
+    /// Whether a 401 is the answer to a drill with a token that is refused: it names nobody, but shows the nonce.
+    pub fn was_refused(announced: &[Self], unauthorized: &Finding) -> bool {
+        let shown = |drill: &Self| words(unauthorized).any(|word| word == drill.nonce);
+        announced.iter().any(|one| one.purpose == Purpose::Drill && shown(one))
+    }
+
     /// Whether `finding` shows this rehearsal's nonce, and is what it is good for.
     fn covers(&self, finding: &Finding) -> bool {
         let shown = words(finding).any(|word| word == self.nonce);

@@ -150,7 +150,7 @@ fn each_step_names_its_rule_placement_and_technique() {
         ("decoy-token-curl", ("tripwire.token_used", Some("backup-sa-token"), "T1528")),
         ("decoy-token-kubectl", ("tripwire.token_used", Some("backup-sa-token"), "T1528")),
         ("decoy-token-python", ("tripwire.token_used", Some("tiller-token-x7k2p"), "T1528")),
-        ("decoy-impersonated", ("tripwire.impersonated", None, "T1134.001")),
+        ("decoy-impersonated", ("tripwire.impersonated", None, "T1078")),
         ("decoy-secret-read", ("tripwire.secret_touched", Some("tiller-token-x7k2p"), "T1552.007")),
         ("decoy-token-request", ("tripwire.token_requested", None, "T1528")),
         ("decoy-token-used", ("tripwire.token_last_used", Some("tiller-token-x7k2p"), "T1528")),

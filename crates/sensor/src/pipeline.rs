@@ -203,11 +203,11 @@ impl Pipeline {
                     self.logged(&finding);
                     self.finding(&finding);
                 }
-                Some(Outcome::Unauthorized(finding)) => {
+                Some(Outcome::Unauthorized(finding)) if !self.is_of_drill(&finding) => {
                     let grown = self.incidents.join(&finding);
                     self.note_growth(grown);
                 }
-                None => {}
+                Some(Outcome::Unauthorized(_)) | None => {}
             }
         }
     }

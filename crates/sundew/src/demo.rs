@@ -276,10 +276,9 @@ fn farewell(told: &Told, complete: bool, events: u64) -> String {
         "The end of the recording: {events} events, {incidents} incidents told in {messages} messages, {found} expected steps found.
 
 Next, with a real cluster:
-  1. make a decoy:    kubectl create serviceaccount -n kube-system tiller
-                      and a Secret of type kubernetes.io/service-account-token for it
-  2. search a log:    sundew replay audit.log --decoy kube-system/tiller:SECRET
-  3. watch it live:   sundew watch -c sundew.yaml
+  1. plant a decoy:   sundew plant
+  2. watch it live:   sundew watch -c sundew.yaml
+  3. try the alarm:   sundew drill
 README.md has the smallest sundew.yaml and the flags that the API server needs."
     )
 }

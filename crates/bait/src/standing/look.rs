@@ -5,7 +5,7 @@ use serde_json::Value;
 use sundew_cluster::{Hand, HandError, ObjectKey};
 use sundew_decoy::{Decoy, Object, Part, State, drift};
 
-use super::Standing;
+use super::{LastUse, Standing};
 
 /// The day on which the API server last noted a use of the token.
 const LAST_USED: &str = "kubernetes.io/legacy-token-last-used";
@@ -139,8 +139,8 @@ impl Looking<'_> {
         let placed = self.decoy.placements.iter().find(|p| p.secret.as_deref() == Some(&*object.name));
         let placement = placed.map_or_else(|| object.name.clone(), |placement| placement.label());
         // Days are written so that their order is that of the alphabet.
-        if self.standing.last_used.as_ref().is_none_or(|(latest, _)| day > latest.as_str()) {
-            self.standing.last_used = Some((day.to_owned(), placement));
+        if self.standing.last_used.as_ref().is_none_or(|latest| day > latest.day.as_str()) {
+            self.standing.last_used = Some(LastUse { day: day.to_owned(), placement });
         }
     }
 }

@@ -145,7 +145,8 @@ async fn the_latest_use_is_told_with_its_placement_and_is_no_drift() {
     there[1].1 = secret_with(&json!({"kubernetes.io/legacy-token-last-used": "2026-11-20"}));
     let (standing, _server) = stands(decoy, &there, None).await;
     assert!(clean(&standing), "{standing:?}");
-    assert_eq!(standing.last_used, Some(("2026-11-20".into(), "in the pod".into())));
+    let used = standing.last_used.as_ref().unwrap();
+    assert_eq!((&*used.day, &*used.placement), ("2026-11-20", "in the pod"));
 }
 
 #[tokio::test]
@@ -249,7 +250,8 @@ async fn the_store_tells_of_the_latest_touch_and_the_latest_drill_and_of_this_lo
     ];
     store.commit(&Commit { incidents, ..Commit::default() }).unwrap();
     let (standing, server) = stands(decoy(), &objects(), Some(&path)).await;
-    assert_eq!(standing.touched, Some(("new".into(), day(3))));
+    let touched = standing.touched.as_ref().unwrap();
+    assert_eq!((&*touched.incident, touched.time), ("new", day(3)));
     assert_eq!(standing.last_drill, Some(day(5)));
 
     let now = Timestamp::now();

@@ -7,7 +7,7 @@ use crate::{ask::Refusal, trouble::Reason};
 #[non_exhaustive]
 pub enum HandError {
     /// The account may not do it (403).
-    #[error("the account may not {verb} {object}: {message}")]
+    #[error("this credential may not {verb} {object}: {message}")]
     Forbidden {
         /// The verb.
         verb: &'static str,

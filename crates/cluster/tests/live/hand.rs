@@ -63,7 +63,12 @@ async fn what_cannot_be_named_or_planted_is_not_sent() {
 #[tokio::test]
 async fn each_refusal_is_told_by_what_it_means() {
     for (code, reason, message, part) in [
-        (403, "Forbidden", "User \"u\" cannot create", "the account may not create Secret ns/x: User \"u\""),
+        (
+            403,
+            "Forbidden",
+            "User \"u\" cannot create",
+            "this credential may not create Secret ns/x: User \"u\"",
+        ),
         (
             403,
             "Forbidden",

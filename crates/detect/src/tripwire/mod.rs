@@ -45,7 +45,7 @@ pub mod rules {
         /// `user.username` is the decoy, or the credential is one of its.
         TOKEN_USED = ("token_used", Critical, ["T1528"], "The token of decoy {decoy} was used");
         /// `impersonatedUser.username` is the decoy.
-        IMPERSONATED = ("impersonated", Critical, ["T1134.001"], "Decoy {decoy} was impersonated");
+        IMPERSONATED = ("impersonated", Critical, ["T1078"], "Decoy {decoy} was impersonated");
         /// A SubjectAccessReview or TokenReview about the decoy: a token of its was shown to another server.
         TOKEN_CHECKED = ("token_checked", Critical, ["T1528"], "The token of decoy {decoy} was presented to another server");
         /// `create serviceaccounts/token`.
@@ -69,7 +69,7 @@ pub mod rules {
         /// The ServiceAccount itself.
         ACCOUNT_CHANGED = ("account_changed", High, ["T1098"], "The account of decoy {decoy} was changed");
         /// A 403 whose target is the decoy.
-        IMPERSONATION_REFUSED = ("impersonation_refused", High, ["T1134.001"], "An impersonation of decoy {decoy} was refused");
+        IMPERSONATION_REFUSED = ("impersonation_refused", High, ["T1078"], "An impersonation of decoy {decoy} was refused");
         /// Any request into a namespace that is bait as a whole.
         BAIT_NAMESPACE = ("bait_namespace", High, ["T1613"], "A request went into bait namespace {decoy}");
         /// Input that is no event and names a decoy.

@@ -32,6 +32,12 @@ impl Pipeline {
         Some((covering.purpose, covering.id()))
     }
 
+    /// Whether a 401 is the answer to a drill of a tombstone: it has no place among what an intruder did.
+    pub(super) fn is_of_drill(&self, unauthorized: &Finding) -> bool {
+        let announced = || self.ledger.lock().rehearsals(unauthorized.time).unwrap_or_default();
+        Rehearsal::could_cover(unauthorized) && Rehearsal::was_refused(&announced(), unauthorized)
+    }
+
     /// Forgets rehearsals that no event can show any more.
     pub(super) fn forget_rehearsals(&self, now: Timestamp) {
         let before = now.checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);

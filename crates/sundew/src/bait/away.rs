@@ -8,7 +8,7 @@ use sundew_bait::{
     remove::{ByName, Depth, Done, Found, is_by_name, look_up, take_away, take_found_away},
 };
 use sundew_cluster::Connection;
-use sundew_decoy::{Decoy, Object, Part};
+use sundew_decoy::{Decoy, Object, Part, State};
 
 use super::{
     Books, Doing, can_answer, chosen, cluster, confirm,
@@ -26,6 +26,10 @@ use crate::{
 
 /// What whoever removes a decoy gives up.
 const BLIND: &str = "From now on the use of an old copy is a 401 that names nobody: it is no alert any more.";
+
+/// What whoever makes a tombstone of one still has.
+const TOMBSTONE: &str = "An old copy is refused (401) from now on. Its use is still told, by the API server's note on the \
+                         Secret, but not by whom; more than once a day only where the sensor has a source of type cluster.";
 
 pub(crate) fn retire(args: &args::Retire) -> Result<Exit> {
     let depth = if args.tombstone { Depth::Tombstone } else { Depth::Retire };
@@ -115,7 +119,7 @@ impl Errand<'_> {
         }
         if table {
             line("")?;
-            line(self.last(whole))?;
+            line(self.last(whole, decoys))?;
         } else {
             print_json(
                 &json!({"decoys": each, "whole": whole, "oldCopiesTell": self.old_copies_tell(whole)}),
@@ -199,16 +203,16 @@ impl Errand<'_> {
         }
     }
 
-    fn last(&self, whole: bool) -> &'static str {
+    fn last(&self, whole: bool, decoys: &[Decoy]) -> &'static str {
+        // What is a tombstone stays one, also where it is retired once more.
+        let refused = decoys.iter().all(|decoy| decoy.state == Some(State::Tombstoned));
         match self.depth {
+            Depth::Retire if whole && refused => TOMBSTONE,
             _ if !whole => {
                 "Not all of it was done: what is missing is named above. Run the same command again when that is mended."
             }
             Depth::Retire => "An old copy still tells: its use is refused and is an alert, as before.",
-            Depth::Tombstone => {
-                "An old copy is refused (401) from now on. Its use is still told, by the API server's note on the Secret, but \
-                 not by whom."
-            }
+            Depth::Tombstone => TOMBSTONE,
             Depth::Remove => BLIND,
         }
     }

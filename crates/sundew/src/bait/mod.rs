@@ -153,8 +153,8 @@ fn persona_of<'p>(all: &'p [Persona], id: &str) -> Result<&'p Persona> {
         return Ok(found);
     }
     let meant = yaml::nearest(id, all.iter().map(|persona| &*persona.id));
-    let meant = meant.map_or(String::new(), |id| format!("; did you mean `{id}`?"));
-    bail!("there is no persona `{id}`{meant} `sundew personas` lists them")
+    let meant = meant.map_or(String::new(), |id| format!(" (did you mean `{id}`?)"));
+    bail!("there is no persona `{id}`{meant}; `sundew personas` lists them")
 }
 
 fn runtime() -> Result<Runtime> {

@@ -72,14 +72,11 @@ impl Errand<'_> {
             }
             None => None,
         };
-        let doing = Doing::new();
-        doing.now("reading the cluster");
         let connection = cluster::connect(&self.args.reach).await?;
         let mut looked = cluster::look(&connection, &self.books.cluster).await?;
         if self.books.inventory.exists() {
             cluster::without_half_planted(&mut looked.around, &self.books.read()?);
         }
-        drop(doing);
         let (copies, plan) = match (further, self.persona) {
             (Some(further), _) => further,
             (None, Some(persona)) => {

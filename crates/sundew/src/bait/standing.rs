@@ -114,8 +114,10 @@ fn row(one: &Standing, asked: bool) -> Vec<String> {
         one.state.map_or("by hand", word).to_owned(),
         one.planted.map_or_else(none, age),
         objects,
-        one.last_used.as_ref().map_or_else(none, |(day, placement)| format!("{day} ({placement})")),
-        one.touched.as_ref().map_or_else(none, |(id, time)| format!("{} ({id})", minute(time))),
+        one.last_used.as_ref().map_or_else(none, |used| format!("{} ({})", used.day, used.placement)),
+        one.touched
+            .as_ref()
+            .map_or_else(none, |touch| format!("{} ({})", minute(&touch.time), touch.incident)),
         one.last_drill.as_ref().map_or_else(none, minute),
     ]
 }

@@ -280,3 +280,19 @@ fn without_an_audit_log_a_real_use_right_after_a_drill_is_told_as_real() {
     run(&office, vec![label(0), label(10)]);
     assert_eq!(told(&office), [(false, 1), (true, 1)]);
 }
+
+#[test]
+fn the_401_of_a_drill_joins_no_intruder_and_anybody_elses_does() {
+    let refused = |agent: &str| {
+        let mut event = used("", agent, 5);
+        event["user"] = json!({});
+        event["responseStatus"]["code"] = json!(401);
+        event
+    };
+    for (agent, findings) in [(NONCE, 1), ("curl/8.5.0", 2)] {
+        let office = office();
+        office.ledger.lock().add_rehearsal(&rehearsal(Purpose::Drill, NONCE)).unwrap();
+        run(&office, of(&[used(DECOY, "curl/8.5.0", 1), refused(agent)]));
+        assert_eq!(told(&office), [(false, findings)], "{agent}");
+    }
+}

@@ -132,7 +132,10 @@ async fn one_decoy_that_cannot_be_removed_keeps_no_other_from_it() {
         });
         let Ran { code, out, err } = run(&site, &["remove", "--all", "--yes", "-o", output]);
         assert_eq!(code, 2, "{out}{err}");
-        assert!(err.contains("shop/first: the account may not delete ServiceAccount shop/first"), "{err}");
+        assert!(
+            err.contains("shop/first: this credential may not delete ServiceAccount shop/first"),
+            "{err}"
+        );
         assert_eq!(plane.objects(), [account("shop", "first")]);
         let left = fs::read_to_string(site.path().join("inventory.yaml")).unwrap();
         assert!(left.contains("first") && left.contains("removing") && !left.contains("second"), "{left}");
