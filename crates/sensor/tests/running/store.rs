@@ -47,16 +47,20 @@ async fn a_store_that_another_program_locks_for_a_while_loses_nothing() {
     let sensor = site.start_with(FILE_ONLY, Extras { store, ..extras(vec![sink]) }).await;
     let other = Connection::open(site.path("sundew.db")).unwrap();
     other.busy_timeout(Duration::from_secs(5)).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // A lock that came before the sensor's first writes of its own would keep it from reading at all.
     site.append(&theft(1, "10.0.0.1"));
-    until("it is read", || sensor.counters().findings.load(Ordering::Relaxed) == 1).await;
+    until("the first is told", || told.taken().len() == 1).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    site.append(&theft(2, "10.0.0.2"));
+    until("it is read", || sensor.counters().findings.load(Ordering::Relaxed) == 2).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!(told.attempts(), 0, "nobody is told of what could be lost");
+    assert_eq!(told.attempts(), 1, "nobody is told of what could be lost");
     other.execute_batch("COMMIT").unwrap();
-    until("it is told", || told.taken().len() == 1).await;
+    until("it is told", || told.taken().len() == 2).await;
     sensor.stop().await;
-    assert_eq!(told.attempts(), 1);
-    assert_eq!(site.findings(), (1, 1));
+    assert_eq!(told.attempts(), 2);
+    assert_eq!(site.findings(), (2, 2));
 }
 
 #[tokio::test]
