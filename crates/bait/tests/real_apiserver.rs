@@ -121,6 +121,19 @@ impl Stage {
         everything(&self.plane).await.into_iter().map(|(path, o)| (path, text(&o, "/metadata/uid"))).collect()
     }
 
+    /// The same, once the controllers have made what they make of themselves.
+    async fn settled(&self) -> BTreeMap<String, String> {
+        let mut before = self.objects().await;
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let now = self.objects().await;
+            if now == before {
+                return now;
+            }
+            before = now;
+        }
+    }
+
     /// The decoy's objects as they are.
     async fn made(&self, decoy: &Decoy) -> Vec<Value> {
         let uids: BTreeSet<&String> = decoy.objects.iter().filter_map(|object| object.uid.as_ref()).collect();
@@ -212,7 +225,7 @@ fn note(path: &Path, known: &mut BTreeMap<String, String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn bait_comes_and_goes_and_leaves_the_cluster_as_it_was() {
     let Some(stage) = Stage::start().await else { return };
-    let before = stage.objects().await;
+    let before = stage.settled().await;
 
     a_life_in_full(&stage).await;
     assert_eq!(stage.objects().await, before);

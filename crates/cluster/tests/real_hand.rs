@@ -14,8 +14,8 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sundew_cluster::{
-    ConnectOptions, Connection, Deleted, Hand, HandError, ObjectKey, Pods, PodsNews, SERVICE_ACCOUNT_TOKEN,
-    SecretNews, SecretSeen, watch_pods, watch_secret,
+    ConnectOptions, Connection, Deleted, Hand, HandError, ObjectKey, Pods, PodsNews, Reason,
+    SERVICE_ACCOUNT_TOKEN, SecretNews, SecretSeen, watch_pods, watch_secret,
 };
 use sundew_testplane::{ControlPlane, NO_AUDIT, Pki, Wanted, binaries};
 use tempfile::TempDir;
@@ -176,6 +176,8 @@ async fn seen(news: &mut mpsc::Receiver<SecretNews>, holds: impl Fn(&SecretSeen)
         loop {
             match news.recv().await.expect("the watch goes on") {
                 SecretNews::Seen(seen) if holds(&seen) => return seen,
+                // A machine that is busy with other things.
+                SecretNews::Trouble(Reason::Silent { .. } | Reason::Refused { status: 429 | 500.., .. }) => {}
                 SecretNews::Trouble(why) => panic!("{why}"),
                 _ => {}
             }
@@ -270,7 +272,8 @@ async fn token_uses_are_seen(admin: &Connection, hand: &Hand, token: &str) {
     tokio::select! {
         never = used_again => never,
         again = seen(&mut news, |seen| seen.last_used.as_deref() != Some(OLD_DAY)) => {
-            assert_eq!(again.last_used, today.last_used);
+            // The next day may have begun.
+            assert!(again.last_used >= today.last_used);
         }
     }
 

@@ -151,7 +151,7 @@ impl ControlPlane {
     }
 
     async fn try_start(binaries: &Path, wanted: &Wanted<'_>) -> Result<Self, String> {
-        let [etcd, peer, api, kcm] = free_ports();
+        let [etcd, peer, api] = free_ports();
         let (pki, folder) = (wanted.pki, wanted.folder);
         let pem = [pki.read("admin.crt"), pki.read("admin.key")].concat();
         let mut plane = Self {
@@ -217,8 +217,8 @@ impl ControlPlane {
             "--leader-elect=false".into(),
             "--use-service-account-credentials=true".into(),
             "--bind-address=127.0.0.1".into(),
-            format!("--secure-port={kcm}"),
-            format!("--cert-dir={}", here("kcm")),
+            // Nobody asks it anything, and a port of its own could be taken until it is there.
+            "--secure-port=0".into(),
             format!("--service-account-private-key-file={}", file("sa.key")),
             format!("--root-ca-file={}", file("ca.crt")),
             "--controllers=serviceaccount-token-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller".into(),
@@ -344,7 +344,7 @@ fn at(port: u16) -> SocketAddr {
 }
 
 /// Ports that nobody uses, held together so that none is given twice.
-fn free_ports() -> [u16; 4] {
-    let held = [(); 4].map(|()| TcpListener::bind(at(0)).unwrap());
+fn free_ports() -> [u16; 3] {
+    let held = [(); 3].map(|()| TcpListener::bind(at(0)).unwrap());
     held.map(|listener| listener.local_addr().unwrap().port())
 }

@@ -93,7 +93,7 @@ async fn a_drill_whose_alert_does_not_come_is_an_alert_of_its_own() {
     let position = sundew_store::Position { cluster: String::new(), source: "drill".into(), at };
     store.commit(&sundew_store::Commit { positions: vec![position], ..Default::default() }).unwrap();
     drop(store);
-    let sensor = api.sensor(&site, &scheduled("1s"), Extras::default()).await;
+    let sensor = api.sensor(&site, &scheduled("8s"), Extras::default()).await;
     until("that is told", || site.alerts().len() == 1).await;
     sensor.stop().await;
     let incident = site.alerts()[0].incident.clone();

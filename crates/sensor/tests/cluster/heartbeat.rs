@@ -69,6 +69,7 @@ sinks: [{type: file, name: alerts, path: alerts.json}]
     listens(&site).await;
     clock.jump(MINUTE * 31);
     until("the other is told", || silent(&site) > 0).await;
+    until("somebody hears of it", || !site.alerts().is_empty()).await;
     sensor.stop().await;
     assert_eq!(silent(&site), 1);
     assert!(site.alerts()[0].incident.title.contains("source `other`"));

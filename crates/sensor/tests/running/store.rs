@@ -50,7 +50,8 @@ async fn a_store_that_another_program_locks_for_a_while_loses_nothing() {
     // A lock that came before the sensor's first writes of its own would keep it from reading at all.
     site.append(&theft(1, "10.0.0.1"));
     until("the first is told", || told.taken().len() == 1).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // Positions alone are written a second or two later.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     site.append(&theft(2, "10.0.0.2"));
     until("it is read", || sensor.counters().findings.load(Ordering::Relaxed) == 2).await;
