@@ -9,7 +9,7 @@ use sundew_detect::Severity;
 use sundew_sensor::{Extras, Sensor};
 
 use crate::{
-    api::{Api, BOTH_TO_FILE, CLUSTER_TO_FILE, LABEL, today},
+    api::{Api, BOTH_TO_FILE, CLUSTER_TO_FILE, LABEL},
     common::{Site, eventually, theft, until},
 };
 
