@@ -202,6 +202,7 @@ async fn a_decoy_is_planted_drilled_retired_tombstoned_and_removed_without_a_tra
     for done in uses {
         assert_eq!((&done["status"], &done["named"]), (&json!(403), &json!(true)), "{done:#}");
         assert!(done["problem"].is_null(), "{done:#}");
+        eprintln!("drill as {}: seconds until {}", done["client"], done["seconds"]);
     }
     // Planting and the reading of the token for the drill are no alerts; the drill says what it is.
     for incident in place.alerts() {
