@@ -4,6 +4,7 @@ mod await_alert;
 mod token;
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant},
 };
@@ -83,7 +84,7 @@ pub struct Stages {
     /// The incident stood in the store.
     pub found: Option<f64>,
     /// Each sink, by name, had the alert.
-    pub delivered: Vec<(String, Option<f64>)>,
+    pub delivered: BTreeMap<String, Option<f64>>,
 }
 
 /// One copy of a credential, as it is drilled.

@@ -4,7 +4,7 @@
 //! this machine's need not agree.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -39,7 +39,7 @@ pub(super) struct Awaited {
     /// Whether only the API server's note of the use told of it.
     pub(super) by_note: bool,
     pub(super) found: Option<f64>,
-    pub(super) delivered: Vec<(String, Option<f64>)>,
+    pub(super) delivered: BTreeMap<String, Option<f64>>,
     /// Where no incident came: what to look at.
     pub(super) unheard: String,
     /// Where a sink was not reached: which, and what to look at.
@@ -51,7 +51,7 @@ impl Awaited {
     fn is_whole(&self, sent: Instant) -> bool {
         let Some(found) = self.found else { return false };
         let settled = !self.by_note || sent.elapsed().as_secs_f64() - found >= NOTE_WAITS.as_secs_f64();
-        settled && self.delivered.iter().all(|(_, at)| at.is_some())
+        settled && self.delivered.values().all(|at| at.is_some())
     }
 }
 
@@ -149,10 +149,8 @@ impl Watch {
             awaited.named = self.alert.names(&stored.incident);
         }
         for delivery in self.store.deliveries(id)? {
-            let waits =
-                awaited.delivered.iter_mut().find(|(sink, at)| *sink == delivery.sink && at.is_none());
-            if let Some((_, at)) = waits {
-                *at = Some(sent.elapsed().as_secs_f64());
+            if let Some(at) = awaited.delivered.get_mut(&delivery.sink) {
+                at.get_or_insert(sent.elapsed().as_secs_f64());
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use sundew_store::Store;
 use crate::plane::{DECOY, Hears, INVENTORY, Plane, Wanted, incident};
 
 fn arrived(used: &Use) -> bool {
-    let delivered = used.seconds.delivered.iter().all(|(_, at)| at.is_some());
+    let delivered = used.seconds.delivered.values().all(|at| at.is_some());
     used.problem.is_none() && used.seconds.answered.is_some() && used.seconds.found.is_some() && delivered
 }
 
@@ -28,8 +28,8 @@ async fn each_placement_is_used_once_with_each_client_and_its_alert_is_found_at_
         assert_eq!((used.decoy.as_str(), used.status), (DECOY, 403));
         let Use { seconds, .. } = used;
         assert!(seconds.found >= seconds.answered, "{seconds:?}");
-        assert_eq!(seconds.delivered.iter().map(|(sink, _)| &**sink).collect::<Vec<_>>(), ["chat", "pager"]);
-        assert!(seconds.delivered.iter().all(|(_, at)| *at >= seconds.found), "{seconds:?}");
+        assert_eq!(seconds.delivered.keys().map(|sink| &**sink).collect::<Vec<_>>(), ["chat", "pager"]);
+        assert!(seconds.delivered.values().all(|at| *at >= seconds.found), "{seconds:?}");
     }
     // Each use is an incident of its own.
     let mut incidents: Vec<_> = uses[..6].iter().map(|used| used.incident.clone().unwrap()).collect();

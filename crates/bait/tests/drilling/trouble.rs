@@ -44,7 +44,7 @@ async fn a_sink_that_was_not_reached_is_named_with_what_it_said() {
     let uses = plane.drill(INVENTORY, Wanted::in_vain()).await.unwrap();
     says(&uses, &["did not reach pager (it answered 400)", "`sundew status`"]);
     assert!(!problem(&uses).contains("chat"));
-    let at: Vec<bool> = uses[0].seconds.delivered.iter().map(|(_, at)| at.is_some()).collect();
+    let at: Vec<bool> = uses[0].seconds.delivered.values().map(|at| at.is_some()).collect();
     assert_eq!((uses[0].seconds.found.is_some(), at), (true, vec![true, false]));
 }
 

@@ -215,6 +215,8 @@ async fn that_labels_may_not_be_set_back_is_said_at_the_start_and_once() {
     let log = std::fs::File::create(site.path("sensor.log")).unwrap();
     let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log)).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    // With one subscriber alive, a warning that another test's thread comes to first would be off for all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let said = || std::fs::read_to_string(site.path("sensor.log")).unwrap();
     let warned = || said().matches("a second use on the same day will not be noticed").count();
     let api = Api::start(&site).await;

@@ -138,6 +138,8 @@ async fn those_who_are_turned_away_again_and_again_do_not_fill_the_log() {
     let log = std::fs::File::create(folder.path("sensor.log")).unwrap();
     let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log)).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
+    // With one subscriber alive, a warning that another test's thread comes to first would be off for all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let post = Post::open().await;
     for _ in 0..20 {
         let mut stream = TcpStream::connect(post.at).await.unwrap();

@@ -100,8 +100,8 @@ fn table(uses: &[Use], sinks: &[String], done: usize, failed: usize) -> Result<(
         let mut row = vec![used.decoy.clone(), used.placement.clone(), used.client.to_owned(), status];
         row.push(seconds(used.seconds.answered));
         row.push(seconds(used.seconds.found));
-        let of = |sink: &String| used.seconds.delivered.iter().find(|(name, _)| name == sink);
-        row.extend(sinks.iter().map(|sink| seconds(of(sink).and_then(|(_, at)| *at))));
+        let at = |sink: &String| used.seconds.delivered.get(sink).copied().flatten();
+        row.extend(sinks.iter().map(|sink| seconds(at(sink))));
         row.push(used.incident.clone().unwrap_or_else(|| "-".to_owned()));
         row
     };
