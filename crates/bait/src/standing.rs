@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use sundew_cluster::Connection;
-use sundew_decoy::{Decoy, Inventory, Object, Part, State};
+use sundew_decoy::{Decoy, Inventory, Object, State};
 use sundew_detect::Purpose;
 use sundew_store::Store;
 
@@ -131,21 +131,5 @@ fn remember(standing: &mut Standing, cluster: &str, store: Option<&Path>) -> Res
 
 /// What is looked at: what was made, or of a decoy that was made by hand what the inventory says of it.
 fn objects(decoy: &Decoy) -> Vec<Object> {
-    if !decoy.objects.is_empty() {
-        return decoy.objects.clone();
-    }
-    let object = |kind: &str, name: &str, part| Object {
-        api_version: "v1".into(),
-        kind: kind.into(),
-        namespace: Some(decoy.namespace.clone()),
-        name: name.into(),
-        uid: None,
-        part,
-        digest: None,
-    };
-    let account =
-        Object { uid: decoy.uid.clone(), ..object("ServiceAccount", &decoy.account, Part::Account) };
-    let secrets = decoy.placements.iter().filter_map(|placement| placement.secret.as_ref());
-    let secrets = secrets.map(|secret| object("Secret", secret, Part::Token));
-    [account].into_iter().chain(secrets).collect()
+    if decoy.objects.is_empty() { decoy.by_names() } else { decoy.objects.clone() }
 }

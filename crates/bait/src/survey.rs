@@ -118,7 +118,7 @@ pub fn suggest<'p>(personas: &'p [Persona], around: &Surroundings) -> Vec<Sugges
 fn judge<'p>(persona: &'p Persona, around: &Surroundings) -> (Suggestion<'p>, usize) {
     let said = |usable, suggested, because| Suggestion { persona, because, usable, suggested };
     if let Some(thing) = persona.collides.iter().find_map(|sign| sign.find(around)) {
-        let because = format!("there is {}: beside the real thing it would be a false alarm", named(thing));
+        let because = format!("there is {thing}: beside the real thing it would be a false alarm");
         return (said(false, false, because), 0);
     }
     let is_unseen = |resource: &str| around.unseen.iter().any(|(name, _)| name == resource);
@@ -171,8 +171,8 @@ fn has_workload(persona: &Persona) -> bool {
 
 fn and_more(first: &Thing, count: usize) -> String {
     match count {
-        0 | 1 => named(first),
-        _ => format!("{}, and {} more of what it looks for", named(first), count - 1),
+        0 | 1 => first.to_string(),
+        _ => format!("{first}, and {} more of what it looks for", count - 1),
     }
 }
 
@@ -181,19 +181,5 @@ fn one_of(names: &[String]) -> String {
         [] => String::new(),
         [name] => name.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
-fn named(thing: &Thing) -> String {
-    let kind = match thing.kind {
-        SignKind::Namespace => "namespace",
-        SignKind::Account => "ServiceAccount",
-        SignKind::Workload => "workload",
-        SignKind::Role => "role",
-        SignKind::Secret => "Secret",
-    };
-    match thing.namespace.as_str() {
-        "" => format!("{kind} {}", thing.name),
-        namespace => format!("{kind} {namespace}/{}", thing.name),
     }
 }

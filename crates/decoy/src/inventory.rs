@@ -88,6 +88,19 @@ pub enum State {
     Removing,
 }
 
+impl State {
+    /// How it is written in the inventory.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planting => "planting",
+            Self::Planted => "planted",
+            Self::Retired => "retired",
+            Self::Tombstoned => "tombstoned",
+            Self::Removing => "removing",
+        }
+    }
+}
+
 /// An object that was made for a decoy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -228,6 +241,24 @@ impl Decoy {
     /// The name that the API server knows the account by.
     pub fn username(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.account)
+    }
+
+    /// What every decoy has, by names alone: the account, and the Secrets of its placements.
+    pub fn by_names(&self) -> Vec<Object> {
+        let object = |kind: &str, name: &str, part| Object {
+            api_version: "v1".into(),
+            kind: kind.into(),
+            namespace: Some(self.namespace.clone()),
+            name: name.into(),
+            uid: None,
+            part,
+            digest: None,
+        };
+        let account =
+            Object { uid: self.uid.clone(), ..object("ServiceAccount", &self.account, Part::Account) };
+        let secrets = self.placements.iter().filter_map(|placement| placement.secret.as_ref());
+        let secrets = secrets.map(|name| object("Secret", name, Part::Token));
+        std::iter::once(account).chain(secrets).collect()
     }
 
     /// A decoy from `NAMESPACE/ACCOUNT[:SECRET]`, for a first try with no file.

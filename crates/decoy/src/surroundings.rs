@@ -1,5 +1,7 @@
 //! What a decoy must fit into: the parts of a cluster that planning and the stealth check look at.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::persona::SignKind;
@@ -30,4 +32,15 @@ pub struct Thing {
     pub created: Option<Timestamp>,
     /// The images that it runs, of a workload.
     pub images: Vec<String>,
+}
+
+impl fmt::Display for Thing {
+    /// `ServiceAccount shop/web`, or `namespace shop`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name, .. } = self;
+        match namespace.as_str() {
+            "" => write!(f, "{kind} {name}"),
+            _ => write!(f, "{kind} {namespace}/{name}"),
+        }
+    }
 }

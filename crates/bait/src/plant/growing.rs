@@ -8,7 +8,7 @@ use super::{
     steady::Steady,
     takeback,
     token::{self, Expected, Token},
-    tryout, word,
+    tryout,
 };
 use crate::{BaitError, announce::withdrawn, file::InventoryFile};
 
@@ -42,7 +42,7 @@ impl Planting<'_> {
             None | Some(State::Planted) => Ok(listed.clone()),
             Some(state) => Err(BaitError::Wrong(format!(
                 "the decoy {name} is {}, and gets no further copies; plant another with --persona",
-                word(state)
+                state.as_str()
             ))),
         }
     }

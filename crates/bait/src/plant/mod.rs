@@ -149,7 +149,7 @@ impl Planting<'_> {
                  (`sundew remove`)",
                 inventory.path().display(),
                 decoy.name(),
-                listed.state.map(|state| format!(" ({})", word(state))).unwrap_or_default()
+                listed.state.map(|state| format!(" ({})", state.as_str())).unwrap_or_default()
             )));
         }
         (self.progress)("an earlier run was interrupted: what it made is taken back first");
@@ -160,17 +160,6 @@ impl Planting<'_> {
             return Err(BaitError::NotUndone { why, left: left.join("; ") });
         }
         inventory.forget(&listed)
-    }
-}
-
-/// How a state is written in the inventory.
-pub(crate) fn word(state: State) -> &'static str {
-    match state {
-        State::Planting => "planting",
-        State::Planted => "planted",
-        State::Retired => "retired",
-        State::Tombstoned => "tombstoned",
-        State::Removing => "removing",
     }
 }
 

@@ -101,20 +101,7 @@ async fn all_of(hand: &Steady, decoy: &Decoy) -> Result<ByName, BaitError> {
 
 /// The account and its Secrets, which every decoy has, and what is listed beyond them.
 fn candidates(decoy: &Decoy) -> Vec<Object> {
-    let object = |kind: &str, name: &str, part| Object {
-        api_version: "v1".into(),
-        kind: kind.into(),
-        namespace: Some(decoy.namespace.clone()),
-        name: name.into(),
-        uid: None,
-        part,
-        digest: None,
-    };
-    let account =
-        Object { uid: decoy.uid.clone(), ..object("ServiceAccount", &decoy.account, Part::Account) };
-    let secrets = decoy.placements.iter().filter_map(|placement| placement.secret.as_ref());
-    let secrets = secrets.map(|name| object("Secret", name, Part::Token));
-    let mut all: Vec<Object> = std::iter::once(account).chain(secrets).collect();
+    let mut all = decoy.by_names();
     all.retain(|new| !decoy.objects.iter().any(|of| (&of.kind, &of.name) == (&new.kind, &new.name)));
     all.extend(decoy.objects.iter().cloned());
     all

@@ -78,6 +78,16 @@ struct Deed<'d> {
     body: Option<(&'static str, Bytes)>,
 }
 
+/// Names all objects of a kind.
+fn of_list(api_version: &str, kind: &str, namespace: &str) -> ObjectKey {
+    ObjectKey {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name: String::new(),
+    }
+}
+
 impl Hand {
     /// Makes `object`, with strict validation of its fields; with `dry_run` the server only says whether it would.
     /// Gives the object as the server has it, with its uid (with `dry_run`, one that is nobody's).
@@ -142,12 +152,7 @@ impl Hand {
         kind: &str,
         namespace: &str,
     ) -> Result<Vec<Value>, HandError> {
-        let key = ObjectKey {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: namespace.to_owned(),
-            name: String::new(),
-        };
+        let key = of_list(api_version, kind, namespace);
         let path = key.list_path(&Method::GET)?;
         let pages = Pages { path: &path, accept: METADATA, kind: "PartialObjectMetadata", limit: PAGE_BYTES };
         let (asker, mut items) = (self.asker(), Vec::new());
@@ -186,12 +191,7 @@ impl Hand {
         namespace: &str,
         limit: u32,
     ) -> Result<Vec<Value>, HandError> {
-        let key = ObjectKey {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: namespace.to_owned(),
-            name: String::new(),
-        };
+        let key = of_list(api_version, kind, namespace);
         if kind == "Secret" {
             let why = "Secrets are listed by their metadata alone";
             return Err(HandError::BadKey { object: key.to_string(), why });

@@ -3,7 +3,7 @@
 mod builtin;
 pub(crate) mod check;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -168,6 +168,18 @@ pub enum SignKind {
     Role,
     /// A Secret.
     Secret,
+}
+
+impl fmt::Display for SignKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "namespace",
+            Self::Account => "ServiceAccount",
+            Self::Workload => "workload",
+            Self::Role => "role",
+            Self::Secret => "Secret",
+        })
+    }
 }
 
 /// A right that the persona gives its account, as a rule of RBAC.

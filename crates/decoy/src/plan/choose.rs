@@ -37,21 +37,9 @@ fn exists(around: &Surroundings, name: &str) -> bool {
 /// Refuses a persona whose product is there.
 pub(super) fn collisions(persona: &Persona, around: &Surroundings) -> Result<(), PlanError> {
     match persona.collides.iter().find_map(|sign| sign.find(around)) {
-        Some(thing) => Err(PlanError::Collides { persona: persona.id.clone(), sign: in_words(thing) }),
+        Some(thing) => Err(PlanError::Collides { persona: persona.id.clone(), sign: thing.to_string() }),
         None => Ok(()),
     }
-}
-
-fn in_words(thing: &Thing) -> String {
-    let kind = match thing.kind {
-        SignKind::Namespace => "namespace",
-        SignKind::Account => "ServiceAccount",
-        SignKind::Workload => "workload",
-        SignKind::Role => "role",
-        SignKind::Secret => "Secret",
-    };
-    let place = if thing.namespace.is_empty() { String::new() } else { format!("{}/", thing.namespace) };
-    format!("{kind} {place}{}", thing.name)
 }
 
 /// Refuses an object whose name is taken. `word` is the word that its name comes from.
@@ -66,7 +54,7 @@ pub(super) fn free(planned: &Planned, word: &str, around: &Surroundings) -> Resu
         thing.kind == sign && thing.namespace == namespace && (thing.name == object.name || alike)
     };
     match around.things.iter().find(in_the_way) {
-        Some(thing) => Err(PlanError::Taken { object: in_words(thing), word: word.to_owned() }),
+        Some(thing) => Err(PlanError::Taken { object: thing.to_string(), word: word.to_owned() }),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -25,7 +26,15 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use crate::common::{Site, append, eventually};
+use crate::common::{Patience, Site, append, eventually};
+
+/// With little patience for what is gone or away.
+pub(crate) fn soon() -> Extras {
+    Extras {
+        patience: Patience { absence: Duration::from_millis(50), ..Patience::default() },
+        ..Extras::default()
+    }
+}
 
 pub(crate) const LABEL: &str = "kubernetes.io/legacy-token-last-used";
 

@@ -7,19 +7,12 @@ use sundew_detect::Severity;
 use sundew_sensor::{Extras, Sensor};
 
 use crate::{
-    api::{Api, CLUSTER_TO_FILE},
+    api::{Api, CLUSTER_TO_FILE, soon},
     common::{Patience, Site, until},
 };
 
 const TOKEN: &str = "honeypot/backup-sa-token";
 const TILLER: &str = "kube-system/tiller-token-x7k2p";
-
-fn soon() -> Extras {
-    Extras {
-        patience: Patience { absence: Duration::from_millis(50), ..Patience::default() },
-        ..Extras::default()
-    }
-}
 
 #[tokio::test]
 async fn a_secret_that_is_deleted_is_told_once_also_over_a_restart() {

@@ -7,19 +7,12 @@ use sundew_decoy::Inventory;
 use sundew_sensor::Extras;
 
 use crate::{
-    api::{Api, CLUSTER_TO_FILE, kubeconfig, kubeconfig_of},
+    api::{Api, CLUSTER_TO_FILE, kubeconfig, kubeconfig_of, soon},
     common::{Patience, Site, until},
 };
 
 const TOKEN: &str = "honeypot/backup-sa-token";
 const TILLER: &str = "kube-system/tiller-token-x7k2p";
-
-fn soon() -> Extras {
-    Extras {
-        patience: Patience { absence: Duration::from_millis(50), ..Patience::default() },
-        ..Extras::default()
-    }
-}
 
 #[tokio::test]
 async fn a_server_that_is_away_is_told_once_for_all_decoys_and_what_it_does_later_is_seen() {

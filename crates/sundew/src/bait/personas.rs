@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 use sundew_bait::survey;
-use sundew_decoy::persona::{Persona, Right, Sign, SignKind};
+use sundew_decoy::persona::{Persona, Right, Sign};
 
 use super::{cluster, known_personas, persona_of, print_json, runtime, yaml_text};
 use crate::{
@@ -169,13 +169,7 @@ fn section(page: &mut Page, title: &str, lines: &[String]) {
 }
 
 fn sign(sign: &Sign) -> String {
-    let kind = match sign.kind {
-        SignKind::Namespace => "namespace",
-        SignKind::Account => "ServiceAccount",
-        SignKind::Workload => "workload",
-        SignKind::Role => "role",
-        SignKind::Secret => "Secret",
-    };
+    let kind = sign.kind;
     match &sign.namespace {
         Some(namespace) => format!("{kind} {namespace}/{}", sign.name),
         None => format!("{kind} {}", sign.name),

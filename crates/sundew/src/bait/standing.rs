@@ -111,7 +111,7 @@ fn row(one: &Standing, asked: bool) -> Vec<String> {
     vec![
         one.decoy.clone(),
         one.persona.clone().unwrap_or_else(none),
-        one.state.map_or("by hand", word).to_owned(),
+        one.state.map_or("by hand", State::as_str).to_owned(),
         one.planted.map_or_else(none, age),
         objects,
         one.last_used.as_ref().map_or_else(none, |used| format!("{} ({})", used.day, used.placement)),
@@ -140,16 +140,6 @@ pub(super) fn age(since: Timestamp) -> String {
         0..120 => format!("{minutes} min"),
         120..2880 => format!("{} h", minutes / 60),
         _ => format!("{} d", minutes / 1440),
-    }
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Planting => "planting",
-        State::Planted => "planted",
-        State::Retired => "retired",
-        State::Tombstoned => "tombstoned",
-        State::Removing => "removing",
     }
 }
 
