@@ -30,8 +30,11 @@ async fn a_full_disk_loses_nothing_and_alerts_leave_once_there_is_room() {
     // Far more than fits into the pages that are there.
     let thefts: String = (0..200).map(|n| theft(n, &format!("10.0.0.{n}"))).collect();
     site.append(&thefts);
-    until("all is read", || sensor.counters().events.load(Ordering::Relaxed) == 200).await;
-    assert!(site.findings().0 < 200);
+    // Once it cannot write, it reads no further: how much of the log it had by then depends on how it was written.
+    until("some is read", || sensor.counters().events.load(Ordering::Relaxed) > 0).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(site.findings().0 < 200, "not all of them fit");
+    assert!(told.taken().len() < 200, "nobody is told of what could be lost");
     other.execute_batch("DROP TABLE junk").unwrap();
     until("all is told", || told.taken().len() == 200).await;
     sensor.stop().await;
