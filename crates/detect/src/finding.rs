@@ -127,6 +127,9 @@ pub struct Finding {
     pub attack: Vec<String>,
     /// What was asked.
     pub request: Request,
+    /// What else a reader needs, a sentence each: the habit that this breaks, what to do, what could not be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Set where this was a rehearsed use of a decoy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drill: bool,

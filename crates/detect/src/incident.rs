@@ -78,6 +78,9 @@ pub struct Incident {
     pub rules: BTreeMap<String, u64>,
     /// Technique ids of MITRE ATT&CK, sorted.
     pub attack: Vec<String>,
+    /// What else a reader needs, a sentence each, at most 12: habits that were broken, what to do, what could not be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What the stolen identity could do: its risks, worst first. Empty where that was not computed.
     pub could: Vec<String>,
     /// What stands behind the peer's address, where the cluster could be asked.

@@ -1,12 +1,16 @@
 //! Detection: events become findings, findings become incidents.
 //!
 //! ```text
-//! Event ─ Tripwire ─ Signal ─ Desk ─ Finding ─ Incidents ─ Incident
+//! Event ─ Detectors ─ Clue ─ Watch ─ Finding ─ Incidents ─ Incident
+//!         │ Tripwire         │ Desk
+//!         │ Rulebook         │ Correlator
+//!         └ Seen             └ Memory
 //! ```
 
 pub mod advice;
 pub mod client;
 pub mod desk;
+pub mod detectors;
 pub mod finding;
 pub mod incident;
 pub mod incidents;
@@ -14,15 +18,18 @@ pub mod peer;
 pub mod rehearsal;
 mod report;
 pub mod rule;
+pub mod rules;
 pub mod sensor;
 mod steps;
 pub mod tripwire;
 
 pub use desk::{Desk, Outcome};
+pub use detectors::{Clue, Detectors};
 pub use finding::{Actor, DecoyRef, Detector, Finding, Request, Severity};
 pub use incident::{Change, Incident, NextStep, Step};
 pub use incidents::{Grouping, Growth, Incidents};
 pub use peer::{Peer, PeerPod};
 pub use rehearsal::{Purpose, Rehearsal, Seen, Sight};
 pub use report::label_changed;
+pub use rules::{Exception, RuleSettings, Rulebook};
 pub use tripwire::{Duty, Signal, Tripwire};

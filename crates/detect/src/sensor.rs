@@ -55,6 +55,7 @@ pub fn finding(
         decoy,
         attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
         request: Default::default(),
+        notes: Vec::new(),
         drill: false,
         rehearsal: None,
         stage: source.to_owned(),

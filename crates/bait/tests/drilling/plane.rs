@@ -208,6 +208,7 @@ pub fn incident(id: &str, placement: &str, agent: &str) -> Incident {
         findings: 1,
         rules: BTreeMap::from([(rules::TOKEN_USED.id.to_owned(), 1)]),
         attack: Vec::new(),
+        notes: Vec::new(),
         could: Vec::new(),
         next: Vec::new(),
         drill: true,

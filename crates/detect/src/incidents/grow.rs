@@ -10,6 +10,7 @@ use crate::{client, finding::Finding, incident::Incident, steps, tripwire::rules
 
 const MAX_CLIENTS: usize = 16;
 const MAX_DECOYS: usize = 64;
+const MAX_NOTES: usize = 12;
 /// How many events an incident remembers to tell a repeated one from news. The webhook repeats batches of up to 400.
 const MAX_REMEMBERED: usize = 1024;
 
@@ -34,6 +35,7 @@ pub(super) fn start(finding: &Finding, quiet: jiff::SignedDuration) -> Open {
             findings: 0,
             rules: BTreeMap::new(),
             attack: Vec::new(),
+            notes: Vec::new(),
             could: Vec::new(),
             peer: None,
             next: Vec::new(),
@@ -97,6 +99,7 @@ pub(super) fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
     incident.attack.sort_unstable();
     incident.attack.dedup();
     add_client(incident, finding);
+    add_notes(incident, finding);
     let new_decoy = add_decoy(incident, finding);
     steps::add(&mut incident.steps, &mut state.stages, finding);
     Some(if worse || new_decoy || noted { Growth::Worse } else { Growth::Grew })
@@ -122,6 +125,13 @@ fn add_client(incident: &mut Incident, finding: &Finding) {
     if incident.tool.is_none() {
         incident.tool = client::tool(name).map(str::to_owned);
     }
+}
+
+fn add_notes(incident: &mut Incident, finding: &Finding) {
+    let room = MAX_NOTES.saturating_sub(incident.notes.len());
+    let news: Vec<String> =
+        finding.notes.iter().filter(|note| !incident.notes.contains(note)).take(room).cloned().collect();
+    incident.notes.extend(news);
 }
 
 /// True if this names a decoy or a placement that was not known before.

@@ -28,6 +28,7 @@ pub(crate) fn incident(id: &str, revision: u32) -> Incident {
         findings: u64::from(revision),
         rules: BTreeMap::from([("tripwire.token_used".into(), u64::from(revision))]),
         attack: vec!["T1528".into()],
+        notes: Vec::new(),
         could: Vec::new(),
         peer: None,
         next: Vec::new(),

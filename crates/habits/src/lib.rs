@@ -1,0 +1,18 @@
+//! What each identity normally does, and where each token is used from.
+//!
+//! ```text
+//! Event ─ Seen ─ Memory::observe ─┬─ Novelty: what this identity never did before
+//!                                 └─ Slots ─ Memory::again: the same once more, at the cost of a count
+//! ```
+//!
+//! Nothing here does input or output: what must survive a restart is given away as [`Kept`] and taken back.
+
+pub mod memory;
+pub mod novelty;
+pub mod seen;
+pub mod shown;
+
+pub use memory::{Kept, Memory, Observed, Settings, Slots};
+pub use novelty::Novelty;
+pub use seen::{Class, Seen};
+pub use shown::Shown;
