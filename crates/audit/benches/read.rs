@@ -4,7 +4,7 @@
 use std::{hint::black_box, io::Read};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sundew_audit::{Event, parse, plain, skim};
+use sundew_audit::{Event, parse, plain, print, skim};
 
 fn recording() -> Vec<u8> {
     let mut log = Vec::new();
@@ -53,6 +53,10 @@ fn read(c: &mut Criterion) {
     });
     group.bench_function("skim/portable", |b| {
         b.iter(|| skim::skim_portable(&one, black_box(&log), |range| _ = black_box(range)));
+    });
+    let mut printer = print::Printer::default();
+    group.bench_function("print", |b| {
+        b.iter(|| black_box(&lines).iter().filter(|line| printer.take(line.as_bytes()).is_some()).count());
     });
     group.bench_function("all fields", |b| b.iter(|| all_fields(black_box(&lines))));
     group.bench_function("all fields, with UTF-8 check", |b| {

@@ -1,9 +1,10 @@
 //! The audit event: finds the lines, unwraps the envelopes, reads the fields without copying.
 //!
-//! Three ways lead from bytes to events, in order of how much they look at:
+//! Four ways lead from bytes to events, in order of how much they look at:
 //!
 //! - [`skim`] passes over whole chunks at several gigabytes a second and points at the few lines that could matter,
 //!   in memory or through a [`window`] in the page cache;
+//! - [`print`](mod@print) tells lines that differ from an earlier one in ids and times alone;
 //! - [`parse`] reads every field of one event, checking that the JSON is sound;
 //! - [`plain`] does the same with `serde_json`, as the oracle that the fast one is tested against.
 //!
@@ -16,6 +17,7 @@ mod json;
 mod list;
 pub mod parse;
 pub mod plain;
+pub mod print;
 pub mod reject;
 pub mod severity;
 pub mod skim;
