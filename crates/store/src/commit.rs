@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use sundew_detect::Sight;
 
 use crate::{
-    Commit, Position, Reject, Store, StoreError, StoredIncident, Suppressed, outbox,
+    Commit, Position, Reject, Store, StoreError, StoredIncident, Suppressed, memory, outbox,
     write::{integer, json, micros},
 };
 
@@ -75,6 +75,9 @@ fn write(connection: &Connection, change: &Commit) -> rusqlite::Result<()> {
                  SET value = value + min(excluded.value, 9223372036854775807 - value)",
             )?
             .execute(params![name, integer(*value)])?;
+    }
+    for piece in &change.memory {
+        memory::write(connection, piece)?;
     }
     Ok(())
 }

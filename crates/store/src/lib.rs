@@ -1,4 +1,5 @@
-//! What must survive a crash: source positions, incidents, suppressions, rehearsals and the outbox, in one SQLite file.
+//! What must survive a crash: source positions, incidents, suppressions, rehearsals, what was learnt and the outbox, in
+//! one SQLite file.
 //!
 //! The promise this crate keeps for the rest: [`Store::commit`] moves a source's position and everything that
 //! reading up to it brought about in one transaction. So after a crash at any moment the position never says
@@ -8,6 +9,7 @@
 
 mod commit;
 mod error;
+mod memory;
 mod open;
 mod outbox;
 mod read;
@@ -20,11 +22,12 @@ mod write;
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
+pub use memory::Recall;
 pub use open::Opened;
 pub use retain::Forgotten;
 pub use types::{
-    Commit, DeadLetter, Delivery, OutboxSummary, Outgoing, Owed, Position, Reject, RejectCount, Revive,
-    Settled, StoredIncident, StoredReject, Suppressed,
+    Commit, DeadLetter, Delivery, OutboxSummary, Outgoing, Owed, Position, Reject, RejectCount, Remembered,
+    Revive, Settled, StoredIncident, StoredReject, Suppressed,
 };
 
 /// The open store. Holds the file's lock until it is dropped.

@@ -7,7 +7,7 @@ pub(crate) const APPLICATION: i32 = 0x536e_4477;
 
 /// One step for each schema version: step 0 makes version 1, and so on. A step that has been released is never
 /// changed, a new one is added behind it.
-const STEPS: [&str; 2] = [FIRST, REHEARSED];
+const STEPS: [&str; 3] = [FIRST, REHEARSED, REMEMBERING];
 
 /// The newest schema version, kept in `PRAGMA user_version`.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
@@ -112,6 +112,17 @@ ALTER TABLE rehearsals ADD COLUMN awaited INTEGER;
 ALTER TABLE rehearsals ADD COLUMN seen_request INTEGER;
 ALTER TABLE rehearsals ADD COLUMN seen_audited INTEGER;
 ALTER TABLE rehearsals ADD COLUMN seen_label INTEGER;
+";
+
+// What detection has learnt. The pieces are many, small and always asked for by their whole key.
+const REMEMBERING: &str = "
+CREATE TABLE memory (
+    cluster TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (cluster, kind, key)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What a file says about itself.

@@ -25,6 +25,8 @@ pub struct Commit {
     pub rehearsals_seen: Vec<(String, Sight, Timestamp)>,
     /// Named counters; values add to what is there.
     pub counters: Vec<(String, u64)>,
+    /// What detection has learnt; a piece takes the place of the one before.
+    pub memory: Vec<Remembered>,
 }
 
 impl Commit {
@@ -38,6 +40,7 @@ impl Commit {
             && self.rehearsals_used.is_empty()
             && self.rehearsals_seen.is_empty()
             && self.counters.is_empty()
+            && self.memory.is_empty()
     }
 }
 
@@ -143,6 +146,19 @@ pub struct Suppressed {
     pub first: Timestamp,
     /// The latest time.
     pub last: Timestamp,
+}
+
+/// A piece of what detection has learnt. The store does not look inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The cluster.
+    pub cluster: String,
+    /// What kind of piece; with the key, unique in its cluster.
+    pub kind: String,
+    /// Whose.
+    pub key: String,
+    /// The piece. Written empty, it is forgotten.
+    pub body: Vec<u8>,
 }
 
 /// A message that waits to be sent.

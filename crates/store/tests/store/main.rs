@@ -4,6 +4,7 @@
 mod commit;
 mod crash;
 mod given;
+mod memory;
 mod open;
 mod outbox;
 mod rehearsal;

@@ -263,7 +263,7 @@ fn a_store_of_a_newer_release_is_refused_and_left_alone() {
         assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
         assert!(error.to_string().contains("newer release"), "{error}");
     }
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
     assert_eq!(Store::open(&path).unwrap().0.due("slack", at(0), 10).unwrap().len(), 1);
 }
 

@@ -127,6 +127,7 @@ fn what_an_older_release_announced_is_of_any_cluster_and_secret() {
     for column in ["cluster", "secret", "awaited", "seen_request", "seen_audited", "seen_label"] {
         old.execute_batch(&format!("ALTER TABLE rehearsals DROP COLUMN {column}")).unwrap();
     }
+    old.execute_batch("DROP TABLE memory").unwrap();
     old.execute(
         "INSERT INTO rehearsals (nonce, purpose, decoy, not_before, not_after, used)
          VALUES ('n1', 'drill', 'kube-system/tiller', ?1, ?2, 2)",
