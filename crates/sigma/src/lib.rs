@@ -9,9 +9,15 @@
 //! What a rule says of one event follows from that event alone ([`RuleSet::judge`]); what it says of several is kept
 //! by the [`Correlator`], which is told of hits in the order of the stream.
 
+mod condition;
 pub mod correlate;
 pub mod error;
+mod field;
+mod filter;
+mod index;
 pub mod lint;
+mod load;
+mod matcher;
 pub mod rule;
 pub mod set;
 

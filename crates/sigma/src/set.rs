@@ -1,9 +1,11 @@
 //! The rules that are in use, and what they say of one event.
 
+mod build;
+
 use smallvec::SmallVec;
 use sundew_audit::Event;
 
-use crate::{LoadError, Rule, RuleId};
+use crate::{LoadError, Rule, RuleId, condition::Test, correlate::plan::Plan, field::Look, index::Index};
 
 /// The text of one rule file.
 #[derive(Debug, Clone)]
@@ -36,17 +38,23 @@ pub struct Hit {
 /// Rules, compiled together. Cheap to share; made anew when a file changes.
 #[derive(Debug, Default)]
 pub struct RuleSet {
+    /// Detections, and behind them correlations.
     rules: Vec<Rule>,
+    /// Those of the detections, in the same order.
+    tests: Vec<Test>,
+    index: Index,
+    plan: Plan,
+    reads_volatile: bool,
 }
 
 impl RuleSet {
-    /// Reads and compiles `sources`. A rule with an error is left out and told of; the rest is used.
+    /// Reads and compiles `sources`. A rule with an error is left out and told of; the rest is used. Of two rules with
+    /// one name or id neither is used, as nobody can tell which was meant.
     pub fn load(sources: &[Source]) -> Loaded {
-        let _ = sources;
-        Loaded { set: Self::default(), errors: Vec::new() }
+        build::load(sources)
     }
 
-    /// All rules, in the order of their [`RuleId`]s.
+    /// All rules, in the order of their [`RuleId`]s: detections first, then correlations.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
@@ -64,12 +72,30 @@ impl RuleSet {
 
     /// Calls nothing but appends to `hits` every detection that `event` meets, in the order of their ids.
     pub fn judge(&self, event: &Event<'_>, hits: &mut Vec<Hit>) {
-        let _ = (event, hits);
+        let look = Look::new(event);
+        self.index.each(&look, |at| {
+            if self.tests[at].met(&look)
+                && let Ok(rule) = u32::try_from(at).map(RuleId)
+            {
+                let keys = self.plan.keys(rule).iter().map(|field| look.text(field)).collect();
+                hits.push(Hit { rule, keys });
+            }
+        });
+    }
+
+    /// Whether some correlation counts the hits of a rule.
+    pub fn is_counted(&self, rule: RuleId) -> bool {
+        !self.plan.feeds(rule).is_empty()
     }
 
     /// True where some rule reads what differs between two requests that are otherwise alike: the audit id, a time, a
     /// resource version. Then one verdict cannot stand for both.
     pub fn reads_volatile(&self) -> bool {
-        false
+        self.reads_volatile
+    }
+
+    /// What correlations need.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 }
