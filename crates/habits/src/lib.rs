@@ -7,10 +7,26 @@
 //!
 //! Nothing here does input or output: what must survive a restart is given away as [`Kept`] and taken back.
 
+mod class;
+mod client;
+mod clock;
+mod cluster;
+mod crowd;
+mod entry;
+mod facets;
+mod identity;
+mod judge;
+mod kept;
 pub mod memory;
+mod names;
+mod network;
 pub mod novelty;
+mod secret;
 pub mod seen;
 pub mod shown;
+pub mod tokens;
+mod verb;
+mod words;
 
 pub use memory::{Kept, Memory, Observed, Settings, Slots};
 pub use novelty::Novelty;
