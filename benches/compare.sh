@@ -30,12 +30,12 @@ labels=() ; commands=()
 add() { labels+=("$1"); commands+=("$2"); }
 have() { command -v "$1" > /dev/null || { echo "left out, not installed: $1" >&2; return 1; }; }
 have rg && add 'rg -c -F NAME, 1 thread' "rg -j1 -c -F $name $log"
-add 'sundew replay, 1 thread' "$sundew replay $log ${decoys[*]} --threads 1"
-add 'sundew replay, 2 threads' "$sundew replay $log ${decoys[*]} --threads 2"
-add 'sundew replay, 10,000 decoys, 1 thread' "$sundew replay $log --inventory $many --threads 1"
-add 'sundew replay --reading full, 1 thread' "$sundew replay $log ${decoys[*]} --threads 1 --reading full"
-add 'sundew replay --reading full, 2 threads' "$sundew replay $log ${decoys[*]} --threads 2 --reading full"
-add 'sundew replay --reading plain, 1 thread' "$sundew replay $log ${decoys[*]} --threads 1 --reading plain"
+add 'sundew replay, 1 thread' "$sundew replay $log ${decoys[*]} --detectors tripwire --threads 1"
+add 'sundew replay, 2 threads' "$sundew replay $log ${decoys[*]} --detectors tripwire --threads 2"
+add 'sundew replay, 10,000 decoys, 1 thread' "$sundew replay $log --inventory $many --detectors tripwire --threads 1"
+add 'sundew replay --reading full, 1 thread' "$sundew replay $log ${decoys[*]} --detectors tripwire --threads 1 --reading full"
+add 'sundew replay --reading full, 2 threads' "$sundew replay $log ${decoys[*]} --detectors tripwire --threads 2 --reading full"
+add 'sundew replay --reading plain, 1 thread' "$sundew replay $log ${decoys[*]} --detectors tripwire --threads 1 --reading plain"
 jq_filter='select(.user.username == "system:serviceaccount:honeypot:backup-sa" or .impersonatedUser.username == "system:serviceaccount:honeypot:backup-sa" or .objectRef.name == "backup-sa-token") | .auditID'
 jq_done=
 have jq && jq_done=1
@@ -70,5 +70,5 @@ for i in "${!labels[@]}"; do
     'BEGIN {printf "%-44s %9.3f %9.2f %9s\n", l, m, n / m / 1e9, (b > 0) ? sprintf("%.2f", b / m) : "-"}'
 done
 if [ -x /usr/bin/time ]; then
-  /usr/bin/time -f '\nsundew replay, 2 threads: %M KiB of memory at most' "$sundew" replay "$log" "${decoys[@]}" --threads 2 2>&1 > /dev/null | tail -n 1
+  /usr/bin/time -f '\nsundew replay, 2 threads: %M KiB of memory at most' "$sundew" replay "$log" "${decoys[@]}" --detectors tripwire --threads 2 2>&1 > /dev/null | tail -n 1
 fi

@@ -22,7 +22,7 @@ pub struct SuppressedKey {
     pub reason: Duty,
     /// The cluster.
     pub cluster: String,
-    /// `NAMESPACE/ACCOUNT`.
+    /// `NAMESPACE/ACCOUNT`, or the rule where it is about none.
     pub decoy: String,
     /// The user.
     pub user: String,
@@ -107,7 +107,7 @@ impl Desk {
         let key = SuppressedKey {
             reason,
             cluster: finding.cluster,
-            decoy: or_none(finding.decoy.map(|d| d.name)),
+            decoy: or_none(finding.decoy.map(|d| d.name).or(Some(finding.rule))),
             user: or_none(finding.actor.user),
             peer: or_none(finding.actor.ip),
         };

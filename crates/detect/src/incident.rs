@@ -79,7 +79,7 @@ pub struct Incident {
     /// Technique ids of MITRE ATT&CK, sorted.
     pub attack: Vec<String>,
     /// What else a reader needs, a sentence each, at most 12: habits that were broken, what to do, what could not be seen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub notes: Vec<String>,
     /// What the stolen identity could do: its risks, worst first. Empty where that was not computed.
     pub could: Vec<String>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sundew_audit::{Event, Text};
 
 use crate::{
-    finding::{Actor, DecoyRef, Detector, Finding, Request},
+    finding::{Actor, DecoyRef, Detector, Finding, Request, Severity},
     rule::Rule,
 };
 
@@ -35,6 +35,12 @@ pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: Deco
         stage: text(event.stage),
         stage_time: text(event.stage_timestamp),
     }
+}
+
+/// The finding that `event` is about, with nothing said yet: no rule, no sentence.
+pub(crate) fn unsaid(cluster: &str, event: &Event<'_>, detector: Detector) -> Finding {
+    const NONE: Rule = Rule { id: "", severity: Severity::Info, attack: &[], title: "" };
+    Finding { detector, decoy: None, ..finding(cluster, event, &NONE, DecoyRef::default()) }
 }
 
 /// The finding that the label of last use on a decoy's Secret `NAMESPACE/NAME` shows a use at about `now`, as an audit

@@ -33,7 +33,7 @@ pub struct FileConfig {
     /// Names the sink; unique.
     pub name: String,
     /// Sends nothing below this severity.
-    #[serde(default = "least")]
+    #[serde(default = "everything")]
     pub min_severity: Severity,
     /// The file. Its folder must exist. A new file is readable only by its owner.
     pub path: PathBuf,
@@ -60,7 +60,7 @@ pub struct SlackConfig {
     /// Names the sink; unique.
     pub name: String,
     /// Sends nothing below this severity.
-    #[serde(default = "least")]
+    #[serde(default = "worth_a_look")]
     pub min_severity: Severity,
     /// A file that holds the URL. It is read for each message, so a new URL takes hold at once.
     #[serde(default)]
@@ -86,7 +86,7 @@ pub struct WebhookConfig {
     /// Names the sink; unique.
     pub name: String,
     /// Sends nothing below this severity.
-    #[serde(default = "least")]
+    #[serde(default = "worth_a_look")]
     pub min_severity: Severity,
     /// The URL itself, where it is no secret.
     #[serde(default)]
@@ -138,12 +138,18 @@ pub struct TerminalConfig {
     /// Names the sink; unique.
     pub name: String,
     /// Sends nothing below this severity.
-    #[serde(default = "least")]
+    #[serde(default = "worth_a_look")]
     pub min_severity: Severity,
 }
 
-fn least() -> Severity {
+/// A file is where people look things up.
+fn everything() -> Severity {
     Severity::Info
+}
+
+/// What people are told of should be worth their look: what is `low` adds to an incident, and is no news alone.
+fn worth_a_look() -> Severity {
+    Severity::Medium
 }
 
 fn ten_seconds() -> Duration {

@@ -22,6 +22,7 @@ const COMMAND: usize = 1000;
 /// Commands beyond this are left out, as are entries of other lists.
 const COMMANDS: usize = 5;
 const COULD: usize = 6;
+const REMARKS: usize = 8;
 
 /// What an alert says about an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Digest {
     pub steps: Vec<StepLine>,
     /// How many findings no step holds, since an incident keeps only so many steps.
     pub untold: u64,
+    /// What else the detectors say, a sentence each: habits that were broken, what to do, what was not seen.
+    pub remarks: Vec<String>,
     /// What the identity could do, worst first.
     pub could: Vec<String>,
     /// What to run next.
@@ -130,7 +133,8 @@ impl Digest {
             facts: facts::facts(incident),
             steps: steps::steps(incident),
             untold: steps::untold(incident),
-            could: could(&incident.could),
+            remarks: listed(&incident.notes, REMARKS, TITLE),
+            could: listed(&incident.could, COULD, VALUE),
             next: incident.next.iter().take(COMMANDS).map(|n| command(&n.why, &n.run)).collect(),
             id: clean(&incident.id, VALUE),
             revision: incident.revision,
@@ -148,6 +152,15 @@ impl Digest {
             badge.push_str(", update");
         }
         badge
+    }
+
+    /// The lists that are not empty, each under its heading.
+    pub fn lists(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let all = [
+            ("What the detectors say", self.remarks.as_slice()),
+            ("What this identity could do", self.could.as_slice()),
+        ];
+        all.into_iter().filter(|(_, list)| !list.is_empty())
     }
 
     /// Badge and title in one line.
@@ -209,10 +222,11 @@ impl Digest {
     }
 }
 
-fn could(risks: &[String]) -> Vec<String> {
-    let mut lines: Vec<String> = risks.iter().take(COULD).map(|risk| clean(risk, VALUE)).collect();
-    if risks.len() > COULD {
-        lines.push(format!("and {} more", risks.len() - COULD));
+/// At most `most` of a list, and how many more there are.
+fn listed(all: &[String], most: usize, longest: usize) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(most).map(|one| clean(one, longest)).collect();
+    if all.len() > most {
+        lines.push(format!("and {} more", all.len() - most));
     }
     lines
 }

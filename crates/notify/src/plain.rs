@@ -58,10 +58,10 @@ pub(crate) fn lay_out(
             line(out, format_args!("    {text}"));
         }
     }
-    if !digest.could.is_empty() {
-        line(out, format_args!("\n  {}", paint(Role::Heading, &"What this identity could do")));
-        for risk in &digest.could {
-            line(out, format_args!("    - {risk}"));
+    for (heading, list) in digest.lists() {
+        line(out, format_args!("\n  {}", paint(Role::Heading, &heading)));
+        for one in list {
+            line(out, format_args!("    - {one}"));
         }
     }
     if !digest.next.is_empty() {

@@ -36,6 +36,7 @@ const PLACEHOLDERS: &[&str] = &[
     "incident.findings",
     "incident.rules",
     "incident.attack",
+    "incident.notes",
     "incident.could",
     "incident.peer",
     "incident.next",

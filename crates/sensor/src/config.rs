@@ -1,7 +1,9 @@
 //! The configuration of `sundew watch`.
 
+mod detection;
 mod entries;
 mod error;
+mod rules;
 mod sources;
 mod times;
 
@@ -15,14 +17,16 @@ use serde::{Deserialize, Deserializer};
 use sundew_decoy::yaml::{self, YamlError};
 use sundew_notify::{FileConfig, SinkConfig, SlackConfig, TerminalConfig, WebhookConfig};
 
+pub use self::{
+    detection::{ExceptionConfig, HabitsConfig, RulesConfig, Until},
+    error::ConfigError,
+    rules::{habits_settings, read_rules, rule_files, rule_sources, rulebook},
+    sources::{ClusterSource, FileSource, SourceConfig, Start, StdinSource, WebhookSource},
+    times::{DrillConfig, IncidentsConfig, Silence},
+};
 use self::{
     entries::{Kind, Tagged},
     sources::SourceKind,
-};
-pub use self::{
-    error::ConfigError,
-    sources::{ClusterSource, FileSource, SourceConfig, Start, StdinSource, WebhookSource},
-    times::{DrillConfig, IncidentsConfig, Silence},
 };
 
 /// The value of `version` in the files that this program reads.
@@ -57,6 +61,12 @@ pub struct Config {
     /// Drills that the sensor runs by itself.
     #[schemars(default)]
     pub drill: Option<DrillConfig>,
+    /// Which rules are used, and how.
+    #[schemars(default)]
+    pub rules: RulesConfig,
+    /// What is learnt of identities.
+    #[schemars(default)]
+    pub habits: HabitsConfig,
 }
 
 /// The version alone: another one may have other keys.
@@ -85,6 +95,10 @@ struct Head {
     incidents: IncidentsConfig,
     #[serde(default)]
     drill: Option<DrillConfig>,
+    #[serde(default)]
+    rules: RulesConfig,
+    #[serde(default)]
+    habits: HabitsConfig,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -156,11 +170,20 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, YamlError> {
-        let Head { version, cluster, inventory, posture, store, sources, sinks, incidents, drill } =
-            yaml::read(text)?;
-        let sources = entries::read(text, "sources", &sources)?;
-        let sinks = entries::read(text, "sinks", &sinks)?;
-        Ok(Self { version, cluster, inventory, posture, store, sources, sinks, incidents, drill })
+        let head: Head = yaml::read(text)?;
+        Ok(Self {
+            sources: entries::read(text, "sources", &head.sources)?,
+            sinks: entries::read(text, "sinks", &head.sinks)?,
+            version: head.version,
+            cluster: head.cluster,
+            inventory: head.inventory,
+            posture: head.posture,
+            store: head.store,
+            incidents: head.incidents,
+            drill: head.drill,
+            rules: head.rules,
+            habits: head.habits,
+        })
     }
 
     /// The JSON Schema of the file.
@@ -251,6 +274,7 @@ impl Config {
         maybe(&mut self.inventory);
         maybe(&mut self.posture);
         at(&mut self.store);
+        self.rules.paths.iter_mut().for_each(at);
         self.sources.iter_mut().for_each(|source| source.resolve(folder));
         for sink in &mut self.sinks {
             match sink {

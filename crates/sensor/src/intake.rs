@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use jiff::SignedDuration;
 use sundew_cluster::Pods;
-use sundew_detect::{Finding, Grouping, Severity, Tripwire};
+use sundew_detect::{Detectors, Finding, Grouping, Severity};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{posture::Posture, source::file::Notice};
@@ -17,8 +17,8 @@ pub(crate) type Intake = mpsc::Sender<Input>;
 pub(crate) enum Input {
     /// Something that a source read.
     Batch(Batch),
-    /// Other decoys from now on.
-    Decoys(Arc<Tripwire>),
+    /// Other decoys, rules or habits from now on.
+    Detectors(Arc<Detectors>),
     /// Other sinks from now on.
     Sinks(Vec<SinkWants>),
     /// Another grouping from now on.

@@ -1,7 +1,9 @@
 //! The one thread where batches become incidents: judged in order, and written in one transaction with the position
 //! they were read up to.
 
+mod events;
 mod heartbeat;
+mod learnt;
 mod peer;
 mod rehearsed;
 mod trouble;
@@ -13,16 +15,16 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sundew_audit::{Event, Item, Unwrapper};
+use sundew_audit::{Item, Unwrapper};
 use sundew_cluster::Pods;
 use sundew_detect::{
-    Change, Desk, Duty, Finding, Growth, Incident, Incidents, Outcome, Purpose, Tripwire,
+    Change, Detectors, Duty, Echo, Finding, Growth, Incident, Incidents, Purpose, Watch,
     incidents::{Open, State},
 };
 use sundew_store::{Commit, Owed, Position, StoredIncident, Suppressed};
 use tokio::sync::{mpsc, oneshot};
 
-use self::{heartbeat::Heartbeat, trouble::LongLine};
+use self::{heartbeat::Heartbeat, learnt::Learnt, trouble::LongLine};
 use crate::{
     clock::Clock,
     delivery::Office,
@@ -41,14 +43,17 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// The state between batches.
 pub(crate) struct Pipeline {
-    tripwire: Arc<Tripwire>,
-    desk: Desk,
+    detectors: Arc<Detectors>,
+    watch: Watch,
+    /// Of each cluster, the requests that need not be read again.
+    echoes: hashbrown::HashMap<String, Echo>,
     incidents: Incidents,
     sinks: Vec<SinkWants>,
     posture: Option<Scanned>,
     /// The pods of each cluster that is watched.
     pods: HashMap<String, Arc<RwLock<Pods>>>,
     heartbeat: Heartbeat,
+    learnt: Learnt,
     unwrappers: HashMap<Origin, Unwrapper>,
     long_lines: HashMap<Origin, LongLine>,
     /// What is owed to the store.
@@ -71,7 +76,8 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     pub(crate) fn new(
-        tripwire: Arc<Tripwire>,
+        detectors: Arc<Detectors>,
+        watch: Watch,
         mut incidents: Incidents,
         sinks: Vec<SinkWants>,
         office: &Office,
@@ -79,13 +85,15 @@ impl Pipeline {
     ) -> Self {
         incidents.restore(open.into_iter().filter_map(reopen));
         Self {
-            tripwire,
-            desk: Desk::default(),
+            detectors,
+            watch,
+            echoes: Default::default(),
             incidents,
             sinks,
             posture: None,
             pods: HashMap::new(),
             heartbeat: Heartbeat::new(office.clock.now()),
+            learnt: Learnt::default(),
             unwrappers: HashMap::new(),
             long_lines: HashMap::new(),
             pending: Commit::default(),
@@ -119,10 +127,12 @@ impl Pipeline {
             }
             self.write_if_due();
         }
+        self.keep_learnt(true);
         self.write();
     }
 
     fn end(mut self, done: oneshot::Sender<()>) {
+        self.keep_learnt(true);
         self.write();
         // Whoever asked may have stopped waiting.
         let _ = done.send(());
@@ -131,7 +141,7 @@ impl Pipeline {
     fn take(&mut self, input: Input) -> Option<oneshot::Sender<()>> {
         match input {
             Input::Batch(batch) => self.batch(batch),
-            Input::Decoys(tripwire) => self.tripwire = tripwire,
+            Input::Detectors(detectors) => self.change(detectors),
             Input::Sinks(sinks) => self.sinks = sinks,
             Input::Grouping(grouping) => self.incidents.regroup(grouping),
             Input::Posture(posture) => self.posture = posture,
@@ -181,33 +191,16 @@ impl Pipeline {
         self.counters.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
         let mut unwrapper = self.unwrappers.remove(&**origin).unwrap_or_default();
         for line in lines.split(|b| *b == b'\n') {
-            unwrapper.line(line, &mut |item| self.item(origin, item));
+            self.line(origin, line, &mut unwrapper);
         }
         self.unwrappers.insert((**origin).clone(), unwrapper);
     }
 
     fn item(&mut self, origin: &Origin, item: Item<'_, '_>) {
         match item {
-            Item::Event(event, _) => self.event(origin, event),
+            Item::Event(event, json) => _ = self.event(origin, event, json),
             Item::Reject { reject, raw, partial } => {
                 self.reject(origin, &reject, raw, raw.len() as u64, partial);
-            }
-        }
-    }
-
-    fn event(&mut self, origin: &Origin, event: &Event<'_>) {
-        self.counters.events.fetch_add(1, Ordering::Relaxed);
-        for signal in self.tripwire.judge(&origin.cluster, event) {
-            match self.desk.decide(signal) {
-                Some(Outcome::Finding(finding)) => {
-                    self.logged(&finding);
-                    self.finding(&finding);
-                }
-                Some(Outcome::Unauthorized(finding)) if !self.is_of_drill(&finding) => {
-                    let grown = self.incidents.join(&finding);
-                    self.note_growth(grown);
-                }
-                Some(Outcome::Unauthorized(_)) | None => {}
             }
         }
     }
@@ -215,8 +208,8 @@ impl Pipeline {
     fn finding(&mut self, finding: &Finding) {
         let mut finding = finding.clone();
         match self.rehearsed(&finding) {
-            Some((Purpose::Planting, _)) => return self.desk.suppress(Duty::Planting, finding),
-            Some((Purpose::Upkeep, _)) => return self.desk.suppress(Duty::Upkeep, finding),
+            Some((Purpose::Planting, _)) => return self.watch.desk.suppress(Duty::Planting, finding),
+            Some((Purpose::Upkeep, _)) => return self.watch.desk.suppress(Duty::Upkeep, finding),
             Some((Purpose::Drill, id)) => {
                 finding.drill = true;
                 finding.rehearsal = Some(id);
@@ -251,11 +244,13 @@ impl Pipeline {
             let state = serde_json::to_value(state).unwrap_or_default();
             self.pending.incidents.push(StoredIncident { incident, state, closed: true });
         }
+        self.keep_learnt(false);
         if self.last_write.elapsed() >= POSITION_PATIENCE {
             self.write();
         }
         if self.last_forgot.elapsed() >= FORGET_EVERY {
             self.last_forgot = Instant::now();
+            self.say_held();
             self.forget();
             self.forget_rehearsals(self.clock.now());
         }
@@ -340,7 +335,7 @@ impl Pipeline {
     }
 
     fn take_suppressed(&mut self) {
-        for (key, count) in self.desk.take_suppressed() {
+        for (key, count) in self.watch.desk.take_suppressed() {
             self.counters.suppressed.fetch_add(count.count, Ordering::Relaxed);
             let some = |text: String| Some(text).filter(|t| !t.is_empty());
             self.pending.suppressed.push(Suppressed {

@@ -1,6 +1,7 @@
 //! The running sensor: starts what the configuration names, lets it be changed while it runs, and stops it cleanly.
 
 mod checks;
+mod detectors;
 mod drills;
 mod error;
 mod sinks;
@@ -9,15 +10,17 @@ mod sources;
 use std::{path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 
 use sundew_decoy::Inventory;
-use sundew_detect::{Incidents, Severity, Tripwire};
+use sundew_detect::{Incidents, Severity};
 use sundew_notify::{Backoff, Sink};
 use sundew_store::{Opened, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::detectors::WINDOWS;
 pub use self::error::SensorError;
 use self::{
     checks::{check_clusters, stdin_of, warn_of_unseen},
+    detectors::{detectors, recall},
     drills::{Drills, Plan},
     sinks::{Told, only_sinks, sinks, wants, warn_of_orphans},
     sources::{Running, stop_source},
@@ -102,8 +105,9 @@ impl Sensor {
         warn_of_orphans(&office.ledger, &sinks).await?;
         warn_of_unseen(&config, inventory);
         let incidents = Incidents::new(config.incidents.grouping());
-        let tripwire = Arc::new(Tripwire::new(inventory));
-        let pipeline = Pipeline::new(tripwire, incidents, wants(&sinks), &office, open);
+        let detectors = Arc::new(detectors(&config, inventory, false));
+        let watch = recall(&office.ledger, &detectors)?;
+        let pipeline = Pipeline::new(detectors, watch, incidents, wants(&sinks), &office, open);
         let (intake, inputs) = mpsc::channel(INTAKE);
         let pipeline = std::thread::spawn(move || pipeline.run(inputs));
         let mut sensor = Self {
@@ -154,7 +158,7 @@ impl Sensor {
     pub async fn set_inventory(&mut self, inventory: &Inventory) -> Result<(), SensorError> {
         check_clusters(&self.config, inventory)?;
         warn_of_unseen(&self.config, inventory);
-        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
+        self.tell(Input::Detectors(Arc::new(detectors(&self.config, inventory, true)))).await;
         self.inventory = Arc::new(inventory.clone());
         self.set_decoys();
         self.plan_drills(&self.config);
@@ -179,7 +183,7 @@ impl Sensor {
         let sinks = sinks(&config, &self.extra_sinks)?;
         warn_of_orphans(&self.office.ledger, &sinks).await?;
         warn_of_unseen(&config, inventory);
-        self.tell(Input::Decoys(Arc::new(Tripwire::new(inventory)))).await;
+        self.tell(Input::Detectors(Arc::new(detectors(&config, inventory, true)))).await;
         self.inventory = Arc::new(inventory.clone());
         self.tell(Input::Sinks(wants(&sinks))).await;
         self.tell(Input::Grouping(config.incidents.grouping())).await;

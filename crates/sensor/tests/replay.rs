@@ -13,7 +13,7 @@ use std::{
 use common::{inventory, recording, recording_path, theft};
 use flate2::{Compression, write::GzEncoder};
 use sundew_audit::Reason;
-use sundew_detect::{Finding, Outcome, Tripwire};
+use sundew_detect::{Detectors, Finding, Outcome, Tripwire, Watch};
 use sundew_sensor::replay::{Input, Reading, Replay, Summary};
 use tempfile::TempDir;
 
@@ -22,11 +22,11 @@ const RECORDINGS: [&str; 3] = ["quiet", "theft", "five"];
 
 /// Everything that is told, in order, and the summary.
 fn replay_by(reading: Reading, threads: usize, paths: &[PathBuf]) -> (Vec<Outcome>, Summary) {
-    let tripwire = Tripwire::new(&inventory());
+    let detectors = Detectors::tripwire(Tripwire::new(&inventory()));
     let progress = AtomicU64::new(0);
-    let replay = Replay { tripwire: &tripwire, cluster: "default", threads, reading, progress: &progress };
+    let replay = Replay { detectors: &detectors, cluster: "default", threads, reading, progress: &progress };
     let mut outcomes = Vec::new();
-    let summary = replay.run(&Input::expand(paths).unwrap(), |outcome| {
+    let summary = replay.run(&Input::expand(paths).unwrap(), &mut Watch::default(), |outcome| {
         outcomes.push(outcome);
         true
     });
@@ -179,17 +179,17 @@ fn a_file_that_cannot_be_read_is_reported_and_the_next_is_read() {
     let here = write(&folder, "here.log", theft(1, "10.0.0.1"));
     let inputs = Input::expand(&[gone.clone(), here]).unwrap();
     fs::remove_file(&gone).unwrap();
-    let tripwire = Tripwire::new(&inventory());
+    let detectors = Detectors::tripwire(Tripwire::new(&inventory()));
     let progress = AtomicU64::new(0);
     let replay = Replay {
-        tripwire: &tripwire,
+        detectors: &detectors,
         cluster: "default",
         threads: 2,
         reading: Reading::Skim,
         progress: &progress,
     };
     let mut told = 0;
-    let summary = replay.run(&inputs, |_| {
+    let summary = replay.run(&inputs, &mut Watch::default(), |_| {
         told += 1;
         true
     });
@@ -349,21 +349,22 @@ fn what_is_passed_over_in_the_page_cache_says_what_reading_it_says() {
 fn of_a_file_that_is_truncated_while_it_is_read_the_rest_counts_and_the_loss_is_reported() {
     let folder = TempDir::new().unwrap();
     let log = log_of_windows();
-    let tripwire = Tripwire::new(&inventory());
+    let detectors = Detectors::tripwire(Tripwire::new(&inventory()));
     let progress = AtomicU64::new(0);
     for (kept, reading) in [(5_000_000, Reading::Skim), (5_000_000, Reading::Full), (100, Reading::Skim)] {
         let path = write(&folder, "audit.log", &log);
         let behind = write(&folder, "behind.log", theft(2, "10.0.0.2"));
         let replay =
-            Replay { tripwire: &tripwire, cluster: "default", threads: 1, reading, progress: &progress };
+            Replay { detectors: &detectors, cluster: "default", threads: 1, reading, progress: &progress };
         let mut last = None;
-        let summary = replay.run(&Input::expand(&[path.clone(), behind]).unwrap(), |outcome| {
-            if last.is_none() {
-                fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(kept).unwrap();
-            }
-            last = Some(outcome);
-            true
-        });
+        let summary =
+            replay.run(&Input::expand(&[path.clone(), behind]).unwrap(), &mut Watch::default(), |outcome| {
+                if last.is_none() {
+                    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(kept).unwrap();
+                }
+                last = Some(outcome);
+                true
+            });
         let failures: Vec<_> = summary.failures.iter().map(|(input, e)| format!("{input}: {e}")).collect();
         let expected = format!("{}: the file was shortened while it was read", path.display());
         assert_eq!(failures, [expected], "{kept} by {reading:?}");
@@ -374,18 +375,18 @@ fn of_a_file_that_is_truncated_while_it_is_read_the_rest_counts_and_the_loss_is_
 
 #[test]
 fn nobody_is_told_more_than_they_want_to_know() {
-    let tripwire = Tripwire::new(&inventory());
+    let detectors = Detectors::tripwire(Tripwire::new(&inventory()));
     let progress = AtomicU64::new(0);
     for threads in [1, 4] {
         let replay = Replay {
-            tripwire: &tripwire,
+            detectors: &detectors,
             cluster: "default",
             threads,
             reading: Reading::Skim,
             progress: &progress,
         };
         let mut told = 0;
-        replay.run(&Input::expand(&[recording_path("theft")]).unwrap(), |_| {
+        replay.run(&Input::expand(&[recording_path("theft")]).unwrap(), &mut Watch::default(), |_| {
             told += 1;
             told < 3
         });

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, in the words of the help.
 
 mod bait;
+mod detect;
 mod scan;
 
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ use sundew_detect::Severity;
 pub(crate) use self::{
     bait::{
         Away, Books, Client, Drill, Outside, Personas, PlanFormat, Plant, Reach, Retire, Status, StatusFormat,
+    },
+    detect::{
+        Book, Habits, HabitsCommand, HabitsList, HabitsReset, HabitsShow, Kept, RuleArgs, RulesCommand,
+        RulesLint, RulesList, RulesShow, RulesTest,
     },
     scan::{Filters, Format, List, Rules, Scan, Show, Source, WhoCan},
 };
@@ -47,6 +52,10 @@ pub(crate) enum Command {
     Retire(Retire),
     /// Take everything of a decoy away, with no trace
     Remove(Away),
+    /// Look at the rules: list them, show one, say what is wrong with your own, try them on events
+    Rules(RuleArgs),
+    /// Look at what was learnt of identities: what each normally does
+    Habits(Habits),
     /// Try again to deliver messages that were given up
     Redeliver(Redeliver),
     /// Check an inventory or a configuration without starting anything
@@ -107,6 +116,24 @@ pub(crate) struct Replay {
     /// The cluster that the logs are from, where the inventory has several
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+    /// What looks at the events; separated by commas
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "DETECTOR",
+        default_value = "tripwire,rules,habits"
+    )]
+    pub(crate) detectors: Vec<DetectorKind>,
+    /// Rules of your own, files or folders of Sigma files, besides the built-in ones
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Where what was learnt of the cluster's identities is kept or found: a folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Take these logs as ordinary work, and learn from them into --state; nothing is searched for
+    #[arg(long, requires = "state")]
+    pub(crate) learn: bool,
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
@@ -139,8 +166,18 @@ pub(crate) enum Output {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DetectorKind {
+    /// Decoys that are touched
+    Tripwire,
+    /// Sigma rules
+    Rules,
+    /// What an identity never did before, and tokens used from where they do not belong
+    Habits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Reading {
-    /// Pass over lines that name no decoy
+    /// Pass over lines that name no decoy, or that repeat an earlier one
     Skim,
     /// Read and check every field of every event
     Full,

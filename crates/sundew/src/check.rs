@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anyhow::{Result, bail};
 use sundew_decoy::Inventory;
-use sundew_sensor::{Config, Posture};
+use sundew_sensor::{Config, Posture, config::rulebook};
 
-use crate::{args, decoys, exit::Exit, table::counted};
+use crate::{args, decoys, exit::Exit, gather::say, table::counted};
 
 pub(crate) fn run(args: &args::Check) -> Result<Exit> {
     if args.inventory.is_none() && args.config.is_none() {
@@ -34,8 +34,22 @@ pub(crate) fn run(args: &args::Check) -> Result<Exit> {
             let inventory = decoys::read(path)?;
             writeln!(out, "{}: {}", path.display(), describe(&inventory))?;
         }
+        return rules(&config, &mut out);
     }
     Ok(Exit::Clean)
+}
+
+/// Says which rules would be used, and what is wrong with the others.
+fn rules(config: &Config, out: &mut impl Write) -> Result<Exit> {
+    let (book, errors) = rulebook(config);
+    let used = book.set.rules().len() as u64;
+    let exceptions = counted(config.rules.exceptions.len() as u64, "exception");
+    writeln!(out, "rules: {}, {} off, {exceptions}", counted(used, "rule"), config.rules.off.len())?;
+    for note in &book.notes {
+        writeln!(out, "rules: {note}")?;
+    }
+    errors.iter().for_each(|error| say(&error.to_string()));
+    Ok(if errors.is_empty() { Exit::Clean } else { Exit::Failed })
 }
 
 fn describe(inventory: &Inventory) -> String {

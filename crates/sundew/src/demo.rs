@@ -93,7 +93,7 @@ async fn demo(args: &args::Demo) -> Result<Exit> {
     let inventory = Inventory::read(INVENTORY)?;
     let told = Told::default();
     let sink = Terminal { told: told.clone(), colour: table::colour() };
-    let extras = Extras { sinks: vec![(Box::new(sink), Severity::Info)], ..Extras::default() };
+    let extras = Extras { sinks: vec![(Box::new(sink), Severity::Medium)], ..Extras::default() };
     say(&format!(
         "An API server's audit log is being written to {}\nTwo accounts in it are decoys: no workload uses them. Sundew follows the log.\n",
         log.display()

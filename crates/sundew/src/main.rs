@@ -9,9 +9,11 @@ mod demo;
 mod exit;
 mod extra;
 mod gather;
+mod habits;
 mod logging;
 mod page;
 mod replay;
+mod rules;
 mod scan;
 mod schema;
 mod status;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Command::Retire(args) => bait::retire(&args),
         Command::Remove(args) => bait::remove(&args),
         Command::Status(args) => status::show(&args),
+        Command::Rules(args) => rules::run(&args),
+        Command::Habits(args) => habits::run(&args),
         Command::Redeliver(args) => status::redeliver(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -46,6 +46,11 @@ impl Page {
         self.width.is_some()
     }
 
+    /// How many characters a line of the terminal has.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width
+    }
+
     fn styled(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -202,6 +207,13 @@ fn wrapped(text: &str, width: Option<usize>, from: usize, hang: usize) -> Vec<St
         used += long;
     }
     lines
+}
+
+/// Prints a value as JSON for people.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    deliver(&text, None)
 }
 
 /// Prints bytes, or writes them to a file that only its owner may read: at once, so that nobody sees half of it.

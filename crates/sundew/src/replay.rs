@@ -1,4 +1,7 @@
-//! `sundew replay`: searches audit logs of the past.
+//! `sundew replay`: searches audit logs of the past, or learns from them.
+
+mod detectors;
+mod state;
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
@@ -9,12 +12,14 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use sundew_detect::{Finding, Grouping, Incident, Incidents, Outcome, Severity, Tripwire};
+use sundew_decoy::Inventory;
+use sundew_detect::{Detectors, Finding, Grouping, Incident, Incidents, Outcome, Severity, Watch};
 use sundew_sensor::{
     Posture,
     replay::{self as engine, Input, Reading, Summary},
 };
 
+use self::state::State;
 use crate::{
     args::{self, Output},
     decoys,
@@ -24,28 +29,26 @@ use crate::{
 
 /// How many incidents may be open at a time: past this the longest silent one is printed early.
 const MAX_OPEN: usize = 100_000;
+/// How wide the column of rules is.
+const RULE: usize = 32;
 
 pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
-    let Some(inventory) = decoys::inventory(&args.decoys, args.cluster.as_deref())? else {
-        bail!("no decoys to look for; give --inventory FILE, or --decoy NAMESPACE/ACCOUNT[:SECRET]");
-    };
-    let cluster = match &args.cluster {
-        Some(cluster) => cluster.clone(),
-        None => inventory.cluster.clone(),
-    };
-    if !inventory.clusters().contains(cluster.as_str()) {
-        let known: Vec<&str> = inventory.clusters().into_iter().collect();
-        bail!("the inventory has no decoys in cluster `{cluster}`; it has: {}", known.join(", "));
-    }
+    let inventory = decoys::inventory(&args.decoys, args.cluster.as_deref())?;
+    let cluster = cluster(args, inventory.as_ref())?;
+    let detectors = detectors::of(args, inventory.as_ref())?;
     let inputs = Input::expand(&args.paths).map_err(|(path, error)| {
         anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
     })?;
     let posture = args.posture.as_deref().map(Posture::load).transpose()?;
-    let tripwire = Tripwire::new(&inventory);
+    let mut state = args.state.as_deref().map(|folder| State::open(folder, args.learn)).transpose()?;
+    let mut watch = Watch::new(&detectors);
+    if let Some(state) = &mut state {
+        state.recall(&mut watch)?;
+    }
     let started = Instant::now();
     let bytes = AtomicU64::new(0);
     let replay = engine::Replay {
-        tripwire: &tripwire,
+        detectors: &detectors,
         cluster: &cluster,
         threads: args.threads.or(available_parallelism().ok()).map_or(1, std::num::NonZero::get),
         reading: match args.reading {
@@ -57,15 +60,32 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
     };
     let bar = progress_bar(&inputs);
     let mut printer = Printer::new(args, posture, bar.clone());
-    let summary =
-        with_progress(bar.as_ref(), &bytes, || replay.run(&inputs, |outcome| printer.take(&outcome)));
+    printer.with_decoys = detectors.tripwire.decoys() > 0;
+    let summary = with_progress(bar.as_ref(), &bytes, || {
+        replay.run(&inputs, &mut watch, |outcome| args.learn || printer.take(&outcome))
+    });
     printer.finish()?;
-    report(args, &tripwire, &summary, started.elapsed())?;
+    report(args, &detectors, &watch, &summary, started.elapsed())?;
     if !summary.failures.is_empty() {
         return Ok(Exit::Failed);
     }
+    if let Some(state) = state.filter(|_| args.learn) {
+        state.keep(&mut watch)?;
+    }
     let over = args.fail_on.is_some_and(|least| printer.worst.is_some_and(|worst| worst >= least));
     Ok(if over { Exit::Found } else { Exit::Clean })
+}
+
+fn cluster(args: &args::Replay, inventory: Option<&Inventory>) -> Result<String> {
+    let Some(inventory) = inventory else {
+        return Ok(args.cluster.clone().unwrap_or_else(|| "default".to_owned()));
+    };
+    let cluster = args.cluster.clone().unwrap_or_else(|| inventory.cluster.clone());
+    if !inventory.clusters().contains(cluster.as_str()) {
+        let known: Vec<&str> = inventory.clusters().into_iter().collect();
+        bail!("the inventory has no decoys in cluster `{cluster}`; it has: {}", known.join(", "));
+    }
+    Ok(cluster)
 }
 
 /// Prints findings as they come, or gathers them into incidents.
@@ -77,6 +97,8 @@ struct Printer<'a> {
     posture: Option<Posture>,
     worst: Option<Severity>,
     findings: u64,
+    /// Whether findings can be of decoys, so that a column for them is worth its room.
+    with_decoys: bool,
     failed: Option<io::Error>,
     /// On a terminal that shows both, the bar makes room for each row.
     bar: Option<ProgressBar>,
@@ -92,6 +114,7 @@ impl<'a> Printer<'a> {
             posture,
             worst: None,
             findings: 0,
+            with_decoys: true,
             failed: None,
             bar: bar.filter(|_| io::stdout().is_terminal()),
         }
@@ -134,14 +157,17 @@ impl<'a> Printer<'a> {
 
     fn row(&mut self, finding: &Finding) -> io::Result<()> {
         if self.findings == 1 {
+            let decoy = if self.with_decoys { format!("{:<27}  ", "DECOY") } else { String::new() };
             writeln!(
                 self.out,
-                "TIME                 SEVERITY  RULE                   DECOY                        ACTOR, PEER, CLIENT AND REQUEST"
+                "TIME                 SEVERITY  {:<RULE$}  {decoy}ACTOR, PEER, CLIENT AND REQUEST",
+                "RULE"
             )?;
         }
         let time = finding.time.strftime("%Y-%m-%d %H:%M:%S");
-        let rule = finding.rule.split_once('.').map_or(finding.rule.as_str(), |(_, name)| name);
+        let rule = finding.rule.strip_prefix("tripwire.").unwrap_or(&finding.rule);
         let decoy = finding.decoy.as_ref().map(|d| d.name.as_str()).unwrap_or_default();
+        let decoy = if self.with_decoys { format!("{:<27}  ", cell(decoy, 27)) } else { String::new() };
         let request = &finding.request;
         let asked = if request.resource.is_empty() { &request.uri } else { &request.resource };
         let actor = &finding.actor;
@@ -154,10 +180,9 @@ impl<'a> Printer<'a> {
         }
         writeln!(
             self.out,
-            "{time}  {}  {:<21}  {:<27}  {} {} {}: {} {}{}",
+            "{time}  {}  {:<RULE$}  {decoy}{} {} {}: {} {}{}",
             table::severity(finding.severity, self.colour),
-            cell(rule, 21),
-            cell(decoy, 27),
+            cell(rule, RULE),
             cell(&who, 60),
             cell(actor.ip.as_deref().unwrap_or("-"), 39),
             cell(actor.client.as_deref().unwrap_or("-").split(' ').next().unwrap_or_default(), 28),
@@ -242,7 +267,13 @@ fn with_progress<T>(bar: Option<&ProgressBar>, bytes: &AtomicU64, work: impl FnO
 }
 
 /// Says on standard error what was read, what was not, and what was not told.
-fn report(args: &args::Replay, tripwire: &Tripwire, summary: &Summary, took: Duration) -> io::Result<()> {
+fn report(
+    args: &args::Replay,
+    detectors: &Detectors,
+    watch: &Watch,
+    summary: &Summary,
+    took: Duration,
+) -> io::Result<()> {
     let mut err = io::stderr().lock();
     for (input, error) in &summary.failures {
         writeln!(err, "sundew: {input}: {error}; what was read before that counts")?;
@@ -271,8 +302,15 @@ fn report(args: &args::Replay, tripwire: &Tripwire, summary: &Summary, took: Dur
     } else if suppressed > 0 {
         writeln!(
             err,
-            "sundew: touches that are somebody's duty, not told: {}; --suppressed lists them",
+            "sundew: what is somebody's duty, excepted or throttled, not told: {}; --suppressed lists it",
             count(suppressed)
+        )?;
+    }
+    if watch.memory.forgotten() > 0 {
+        writeln!(
+            err,
+            "sundew: more identities than are remembered: forgot {}, which were learnt anew",
+            count(watch.memory.forgotten())
         )?;
     }
     let rate = summary.bytes as f64 / took.as_secs_f64().max(1e-6) / 1e6;
@@ -281,7 +319,7 @@ fn report(args: &args::Replay, tripwire: &Tripwire, summary: &Summary, took: Dur
         "sundew: {}, {:.1} MB, {}, {:.2} s ({rate:.0} MB/s)",
         counted(summary.events, "event"),
         summary.bytes as f64 / 1e6,
-        counted(tripwire.decoys() as u64, "decoy"),
+        detectors::said(detectors, watch),
         took.as_secs_f64(),
     )
 }

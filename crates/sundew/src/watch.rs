@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use sundew_decoy::Inventory;
-use sundew_sensor::{Config, Extras, Sensor, config::SourceConfig};
+use sundew_sensor::{
+    Config, Extras, Sensor,
+    config::{SourceConfig, rule_files},
+};
 use sundew_store::Opened;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,7 +41,9 @@ struct Files {
     args: args::Watch,
     inventory: Option<PathBuf>,
     posture: Option<PathBuf>,
-    seen: Vec<Option<Look>>,
+    /// Rule files, and folders of them.
+    rules: Vec<PathBuf>,
+    seen: Vec<(PathBuf, Option<Look>)>,
 }
 
 /// What tells that a file was changed.
@@ -49,9 +54,8 @@ async fn watch(args: args::Watch) -> Result<Exit> {
     if config.sinks.is_empty() {
         tracing::warn!("no sinks are configured: findings are kept in the store, and nobody is told");
     }
-    let (inventory_file, posture) = (config.inventory.clone(), config.posture.clone());
-    let mut files = Files { args, inventory: inventory_file, posture, seen: Vec::new() };
-    files.changed();
+    let mut files = Files { args, inventory: None, posture: None, rules: Vec::new(), seen: Vec::new() };
+    files.follow(&config);
     let decoys = inventory.decoys.len();
     let sources = config.sources.len();
     // Standard input ends; a log and a webhook do not.
@@ -106,9 +110,7 @@ async fn reload(sensor: &mut Sensor, files: &mut Files) {
             return;
         }
     };
-    files.inventory.clone_from(&config.inventory);
-    files.posture.clone_from(&config.posture);
-    files.changed();
+    files.follow(&config);
     let (decoys, sources) = (inventory.decoys.len(), config.sources.len());
     match sensor.reconfigure(config, &inventory).await {
         Ok(()) => tracing::info!(decoys, sources, "took the changed configuration"),
@@ -117,13 +119,25 @@ async fn reload(sensor: &mut Sensor, files: &mut Files) {
 }
 
 impl Files {
+    /// Looks at the files that `config` names from now on.
+    fn follow(&mut self, config: &Config) {
+        self.inventory.clone_from(&config.inventory);
+        self.posture.clone_from(&config.posture);
+        self.rules.clone_from(&config.rules.paths);
+        self.changed();
+    }
+
     /// True if a file changed since the last call.
     fn changed(&mut self) -> bool {
         let own = self.args.decoys.inventory.as_ref().or(self.inventory.as_ref());
-        let now: Vec<Option<Look>> = [Some(&self.args.config), own, self.posture.as_ref()]
-            .into_iter()
-            .map(|path| look_at(path?))
-            .collect();
+        let named = [Some(&self.args.config), own, self.posture.as_ref()].into_iter().flatten().cloned();
+        // What cannot be read now is told when it is to be used.
+        let (rules, _) = rule_files(&self.rules);
+        let look = |path: PathBuf| {
+            let look = look_at(&path);
+            (path, look)
+        };
+        let now: Vec<(PathBuf, Option<Look>)> = named.chain(rules).map(look).collect();
         let changed = now != self.seen;
         self.seen = now;
         changed

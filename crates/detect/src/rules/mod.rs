@@ -1,31 +1,28 @@
 //! The rules that are in use: the built-in pack and the user's own, what is switched off, and what is excepted.
 
+mod exception;
+mod load;
 pub mod pack;
+pub mod proof;
+mod throttle;
 
-use jiff::Timestamp;
-use sundew_sigma::{LoadError, RuleSet, Source};
+use std::collections::HashSet;
 
-/// Somebody may do what a rule tells of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exception {
-    /// The rule's name or id; none for every rule.
-    pub rule: Option<String>,
-    /// `user.username`, which may end in `*`; none for everybody.
-    pub actor: Option<String>,
-    /// The namespace of the object; none for all.
-    pub namespace: Option<String>,
-    /// Why.
-    pub reason: String,
-    /// When it ends; none for never. An event after that is told again.
-    pub until: Option<Timestamp>,
-}
+use sundew_sigma::{Level, LoadError, Rule, RuleId, RuleSet, Source};
+
+pub use self::{
+    exception::Exception,
+    load::with_pack,
+    throttle::{Held, Throttle, Throttled},
+};
+use crate::Finding;
 
 /// How rules are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSettings {
     /// Whether the built-in pack is used.
     pub builtin: bool,
-    /// Names or ids of rules that are not used.
+    /// Names or ids of rules that are not told. Correlations of them go on.
     pub off: Vec<String>,
     /// Who may do what.
     pub exceptions: Vec<Exception>,
@@ -46,13 +43,61 @@ pub struct Rulebook {
     pub set: RuleSet,
     /// How they are used.
     pub settings: RuleSettings,
+    /// What is worth knowing about how they came together, and is no error, a sentence each.
+    pub notes: Vec<String>,
+    off: HashSet<RuleId>,
 }
 
 impl Rulebook {
-    /// The built-in pack, where `settings` wants it, and `own` rules. Of two rules with one name the user's counts, and
-    /// of two of the user's none: both are errors to be shown. What has an error is left out.
+    /// The built-in pack, where `settings` wants it, and `own` rules. Of two rules with one name or id the user's
+    /// counts, and a note says so. What has an error is left out; a built-in rule whose place it would have taken is
+    /// used then. A rule that `settings` names and that there is not is an error too.
     pub fn new(own: &[Source], settings: RuleSettings) -> (Self, Vec<LoadError>) {
-        let loaded = RuleSet::load(own);
-        (Self { set: loaded.set, settings }, loaded.errors)
+        let builtin = if settings.builtin { pack::entries() } else { &[] };
+        Self::with(builtin, own, settings)
+    }
+
+    /// As [`Rulebook::new`], with another pack.
+    fn with(pack: &[pack::Entry], own: &[Source], settings: RuleSettings) -> (Self, Vec<LoadError>) {
+        let load::Together { set, mut errors, mut notes } = load::together(pack, own);
+        let mut off = HashSet::new();
+        for name in &settings.off {
+            let Some(id) = set.find(name) else {
+                errors.push(load::unknown("rules.off", name, &set));
+                continue;
+            };
+            off.insert(id);
+            let rule = set.rule(id);
+            if rule.silent || rule.level == Level::Informational {
+                notes.push(format!(
+                    "`rules.off` names `{name}`, which is never told by itself; switch off the correlation that uses it"
+                ));
+            }
+        }
+        for rule in settings.exceptions.iter().filter_map(|exception| exception.rule.as_ref()) {
+            if set.find(rule).is_none() {
+                errors.push(load::unknown("rules.exceptions", rule, &set));
+            }
+        }
+        (Self { set, settings, notes, off }, errors)
+    }
+
+    /// Whether a rule was switched off.
+    pub fn is_off(&self, rule: RuleId) -> bool {
+        self.off.contains(&rule)
+    }
+
+    /// Whether what meets a rule is a finding. Else only correlations hear of it.
+    pub fn tells(&self, rule: RuleId) -> bool {
+        let of = self.set.rule(rule);
+        !of.silent && of.level > Level::Informational && !self.is_off(rule)
+    }
+
+    /// The exception by which a finding of `rule` is not told.
+    pub fn excepted(&self, rule: &Rule, finding: &Finding) -> Option<&Exception> {
+        self.settings.exceptions.iter().find(|exception| exception.holds(rule, finding))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,6 +126,10 @@ pub enum Duty {
     Planting,
     /// Sundew's own look at a decoy's Secret, or its setting back of the label there.
     Upkeep,
+    /// No duty: the configuration excepts it from a rule.
+    Excepted,
+    /// No duty: the rule was met too often within the hour.
+    Throttled,
 }
 
 impl Duty {
@@ -140,6 +144,8 @@ impl Duty {
             Self::Walker => "walker",
             Self::Planting => "planting",
             Self::Upkeep => "upkeep",
+            Self::Excepted => "excepted",
+            Self::Throttled => "throttled",
         }
     }
 }

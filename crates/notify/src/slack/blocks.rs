@@ -40,7 +40,7 @@ pub(super) fn render(message: &Message) -> Value {
     }
     blocks.extend(digest.facts.chunks(FIELDS).map(fields));
     blocks.extend(steps(&digest));
-    blocks.extend(could(&digest));
+    blocks.extend(lists(&digest));
     blocks.extend(next(&digest));
     blocks.push(json!({"type": "context", "elements": [plain(&digest.reference(), SECTION)]}));
     json!({
@@ -112,12 +112,12 @@ fn steps(digest: &Digest) -> Vec<Value> {
     [heading].into_iter().chain(code_blocks(&lines)).map(|text| section(&markup(&text))).collect()
 }
 
-fn could(digest: &Digest) -> Vec<Value> {
-    if digest.could.is_empty() {
-        return Vec::new();
-    }
-    let list: Vec<String> = digest.could.iter().map(|risk| format!("• {risk}")).collect();
-    vec![section(&markup("*What this identity could do*")), section(&plain(&list.join("\n"), SECTION))]
+fn lists(digest: &Digest) -> Vec<Value> {
+    let block = |(heading, list): (&str, &[String])| {
+        let list: Vec<String> = list.iter().map(|one| format!("• {one}")).collect();
+        [section(&markup(&format!("*{heading}*"))), section(&plain(&list.join("\n"), SECTION))]
+    };
+    digest.lists().flat_map(block).collect()
 }
 
 fn next(digest: &Digest) -> Vec<Value> {

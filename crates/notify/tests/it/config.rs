@@ -16,13 +16,14 @@ fn build_error(value: Value) -> String {
 
 #[test]
 fn every_kind_has_a_name_and_a_least_severity() {
-    for (kind, field, value) in [
-        ("file", "path", "/tmp/alerts.json"),
-        ("slack", "urlEnv", "HOOK"),
-        ("webhook", "url", "https://hook.example/"),
+    // A file is where people look things up; the others call them.
+    for (kind, field, value, least) in [
+        ("file", "path", "/tmp/alerts.json", Severity::Info),
+        ("slack", "urlEnv", "HOOK", Severity::Medium),
+        ("webhook", "url", "https://hook.example/", Severity::Medium),
     ] {
         let plain = config(json!({"type": kind, "name": "ops", field: value}));
-        assert_eq!((plain.name(), plain.min_severity()), ("ops", Severity::Info), "{kind}");
+        assert_eq!((plain.name(), plain.min_severity()), ("ops", least), "{kind}");
         let strict = config(json!({"type": kind, "name": "ops", "minSeverity": "high", field: value}));
         assert_eq!(strict.min_severity(), Severity::High, "{kind}");
         let built = build(&plain, &|_| Some("https://hooks.example/hush".to_owned())).unwrap();

@@ -40,7 +40,7 @@ impl IncidentsConfig {
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let wrong = || D::Error::custom(format!("`{text}` is no time; write it like 30s, 15m or 72h"));
     length(&text).ok_or_else(wrong)

@@ -77,7 +77,7 @@ impl Pipeline {
             }
             // The use of a tombstone is refused with an event that names nobody: no audit log tells of it.
             let tells = self.heartbeat.has_audit(&finding.cluster)
-                && !self.tripwire.is_tombstoned(&finding.cluster, &decoy.name);
+                && !self.detectors.tripwire.is_tombstoned(&finding.cluster, &decoy.name);
             if finding.rule == rules::TOKEN_LAST_USED.id && tells {
                 let used = (finding.cluster.clone(), decoy.name.clone());
                 self.heartbeat.noted.entry(used).or_insert_with(|| (now, decoy.clone()));
@@ -98,7 +98,7 @@ impl Pipeline {
             let about = |time: &Timestamp| time.duration_since(since) >= -UNLOGGED_AFTER;
             let logged =
                 self.heartbeat.logged.get(&used).is_some_and(about) || self.logged_before(&used, since);
-            if logged || self.tripwire.is_tombstoned(&used.0, &used.1) {
+            if logged || self.detectors.tripwire.is_tombstoned(&used.0, &used.1) {
                 continue;
             }
             let (cluster, name) = used;
@@ -147,7 +147,7 @@ impl Pipeline {
                 continue;
             }
             let announced = Some(drill.cluster.as_str()).filter(|cluster| !cluster.is_empty());
-            let cluster = announced.or_else(|| self.tripwire.clusters_with(&drill.decoy).next());
+            let cluster = announced.or_else(|| self.detectors.tripwire.clusters_with(&drill.decoy).next());
             let cluster =
                 cluster.or_else(|| self.heartbeat.sources.keys().map(|o| o.cluster.as_str()).next());
             let cluster = cluster.unwrap_or_default().to_owned();

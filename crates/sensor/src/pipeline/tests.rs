@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use sundew_decoy::Inventory;
-use sundew_detect::{Grouping, Severity};
+use sundew_detect::{Grouping, Severity, Tripwire};
 use sundew_store::Store;
 
 use super::*;
@@ -45,8 +45,15 @@ fn go_on(office: &Office, inputs: Vec<Input>) {
 
 fn pipeline(office: &Office, inventory: &str, open: Vec<StoredIncident>) -> Pipeline {
     let sinks = vec![SinkWants { name: "sink".into(), least: Severity::Info }];
-    let tripwire = Arc::new(Tripwire::new(&Inventory::read(inventory).unwrap()));
-    Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, office, open)
+    let detectors = Detectors::tripwire(Tripwire::new(&Inventory::read(inventory).unwrap()));
+    Pipeline::new(
+        Arc::new(detectors),
+        Watch::default(),
+        Incidents::new(Grouping::default()),
+        sinks,
+        office,
+        open,
+    )
 }
 
 fn work(pipeline: Pipeline, inputs: Vec<Input>) {
@@ -93,8 +100,15 @@ fn the_first_position_of_a_source_is_written_at_once_and_later_ones_can_wait() {
     };
     let (send, receive) = mpsc::channel(32);
     let sinks = Vec::new();
-    let tripwire = Arc::new(Tripwire::new(&Inventory::of("default", vec![], vec![]).unwrap()));
-    let pipeline = Pipeline::new(tripwire, Incidents::new(Grouping::default()), sinks, &office, Vec::new());
+    let detectors = Detectors::tripwire(Tripwire::new(&Inventory::of("default", vec![], vec![]).unwrap()));
+    let pipeline = Pipeline::new(
+        Arc::new(detectors),
+        Watch::default(),
+        Incidents::new(Grouping::default()),
+        sinks,
+        &office,
+        Vec::new(),
+    );
     let thread = std::thread::spawn(move || pipeline.run(receive));
     send.blocking_send(at(7)).unwrap();
     let (done, written) = oneshot::channel();

@@ -31,7 +31,7 @@ impl Pipeline {
     ) {
         let now = self.clock.now();
         self.put_aside(origin, reject.reason, raw, bytes);
-        if let Some(finding) = self.tripwire.judge_reject(&origin.cluster, reject, raw, partial, now) {
+        if let Some(finding) = self.detectors.read_reject(&origin.cluster, reject, raw, partial, now) {
             self.finding(&finding);
         }
     }
@@ -42,7 +42,7 @@ impl Pipeline {
         text.extend_from_slice(piece);
         if !line.told {
             let reject = Reject::new(Reason::TooLong, 0, "longer than the limit of 16 MiB");
-            let finding = self.tripwire.judge_reject(&origin.cluster, &reject, &text, None, self.clock.now());
+            let finding = self.detectors.read_reject(&origin.cluster, &reject, &text, None, self.clock.now());
             line.told = finding.is_some();
             finding.iter().for_each(|finding| self.finding(finding));
         }

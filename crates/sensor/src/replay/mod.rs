@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,18 +18,20 @@ use std::{
 use jiff::Timestamp;
 use sundew_audit::{Event, Item, Reason, Reject, Unwrapper, plain, skim};
 use sundew_detect::{
-    Desk, Finding, Outcome, Signal, Tripwire,
+    Again, Clue, Detectors, Echo, Outcome, Signal, Watch,
     desk::{SuppressedCount, SuppressedKey},
+    echo::Heard,
 };
 
 use input::{Buffer, Kind, Reader};
 pub use input::{Input, MAX_LINE};
 use mapped::Mapped;
 
-/// How events are read. All three find the same; they differ in what they check.
+/// How events are read. All three find the same; they differ in what they check and remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// Passes over lines that hold no name of the inventory, checking that they are whole.
+    /// With the tripwire alone, passes over lines that hold no name of the inventory, checking that they are whole;
+    /// with rules or habits, over those that differ from an earlier one in ids and times alone.
     Skim,
     /// Reads and checks every field of every event.
     Full,
@@ -61,8 +63,8 @@ const SAMPLE_BYTES: usize = 300;
 /// A replay.
 #[derive(Debug)]
 pub struct Replay<'r> {
-    /// The decoys.
-    pub tripwire: &'r Tripwire,
+    /// What looks at the events.
+    pub detectors: &'r Detectors,
     /// The cluster that the logs are from.
     pub cluster: &'r str,
     /// How many threads understand chunks, at least 1.
@@ -82,8 +84,23 @@ struct Said {
     bytes: u64,
     rejects: BTreeMap<Reason, u64>,
     samples: Vec<(Reject, String)>,
-    signals: Vec<Signal>,
+    notes: Vec<Note>,
     failure: Option<io::Error>,
+}
+
+/// What one event says.
+enum Note {
+    Clue(Clue),
+    /// The same as an earlier one, at another time.
+    Again(Again),
+}
+
+/// What one worker works with.
+#[derive(Default)]
+struct Desk {
+    buffer: Buffer,
+    unwrapper: Unwrapper,
+    echo: Echo,
 }
 
 /// The inputs, and where reading has come to.
@@ -108,7 +125,9 @@ struct Settler<'s, F> {
     inputs: &'s [Input],
     next: u64,
     waiting: BTreeMap<u64, Said>,
-    desk: Desk,
+    detectors: &'s Detectors,
+    cluster: &'s str,
+    watch: &'s mut Watch,
     summary: Summary,
     outcome: F,
     /// Nobody wants to know more.
@@ -138,9 +157,12 @@ impl<F: FnMut(Outcome) -> bool> Settler<'_, F> {
             .samples
             .extend(said.samples.into_iter().take(room).map(|(reject, text)| (name(), reject, text)));
         summary.failures.extend(said.failure.map(|error| (name(), error)));
-        for signal in said.signals {
-            if let Some(outcome) = self.desk.decide(signal) {
-                self.stopped |= self.stopped || !(self.outcome)(outcome);
+        let Self { detectors, cluster, watch, outcome, stopped, .. } = self;
+        let mut tell = |told: Outcome| *stopped |= *stopped || !outcome(told);
+        for note in said.notes {
+            match note {
+                Note::Clue(clue) => watch.decide(detectors, cluster, clue, &mut tell),
+                Note::Again(again) => watch.again(detectors, cluster, &again, &mut tell),
             }
         }
     }
@@ -148,14 +170,21 @@ impl<F: FnMut(Outcome) -> bool> Settler<'_, F> {
 
 impl Replay<'_> {
     /// Reads `inputs` to their end and calls `outcome` for everything to be told, in the order of the input. It
-    /// returns false to stop early.
-    pub fn run(&self, inputs: &[Input], outcome: impl FnMut(Outcome) -> bool + Send) -> Summary {
-        let feed = Mutex::new(Feed::new(inputs, self.reading == Reading::Skim));
+    /// returns false to stop early. `watch` holds what was known before, and what is known afterwards.
+    pub fn run(
+        &self,
+        inputs: &[Input],
+        watch: &mut Watch,
+        outcome: impl FnMut(Outcome) -> bool + Send,
+    ) -> Summary {
+        let feed = Mutex::new(Feed::new(inputs, self.skims()));
         let settler = Mutex::new(Settler {
             inputs,
             next: 0,
             waiting: BTreeMap::new(),
-            desk: Desk::default(),
+            detectors: self.detectors,
+            cluster: self.cluster,
+            watch,
             summary: Summary::default(),
             outcome,
             stopped: false,
@@ -167,17 +196,16 @@ impl Replay<'_> {
             self.work(&feed, &settler);
         });
         let mut settler = settler.into_inner().unwrap_or_else(PoisonError::into_inner);
-        settler.summary.suppressed = settler.desk.take_suppressed();
+        settler.summary.suppressed = settler.watch.desk.take_suppressed();
         settler.summary
     }
 
     /// Takes chunks and understands them until there are no more.
     fn work<F: FnMut(Outcome) -> bool>(&self, feed: &Mutex<Feed<'_>>, settler: &Mutex<Settler<'_, F>>) {
-        let mut buffer = Buffer::default();
-        let mut unwrapper = Unwrapper::new();
+        let mut desk = Desk::default();
         loop {
             let mut said = Said::default();
-            if !self.chunk(feed, &mut buffer, &mut unwrapper, &mut said) {
+            if !self.chunk(feed, &mut desk, &mut said) {
                 return;
             }
             let mut settler = lock(settler);
@@ -189,13 +217,8 @@ impl Replay<'_> {
     }
 
     /// Takes one chunk and understands it. False where there are no more.
-    fn chunk(
-        &self,
-        feed: &Mutex<Feed<'_>>,
-        buffer: &mut Buffer,
-        unwrapper: &mut Unwrapper,
-        said: &mut Said,
-    ) -> bool {
+    fn chunk(&self, feed: &Mutex<Feed<'_>>, desk: &mut Desk, said: &mut Said) -> bool {
+        let Desk { buffer, unwrapper, echo } = desk;
         let mut feed = lock(feed);
         let Some(kind) = feed.take(buffer, said) else { return said.failure.is_some() };
         let compressed = feed.reader.as_ref().is_some_and(Reader::is_compressed);
@@ -204,11 +227,11 @@ impl Replay<'_> {
             drop(feed);
             match buffer.mapped.take() {
                 Some(mapped) => self.mapped(&mapped, unwrapper, said),
-                None => self.lines(buffer.bytes(), unwrapper, said),
+                None => self.lines(buffer.bytes(), unwrapper, echo, said),
             }
             unwrapper.finish(&mut |item| self.item(item, said));
         } else {
-            self.in_order(kind, buffer.bytes(), &mut feed, said);
+            self.in_order(kind, buffer.bytes(), &mut feed, echo, said);
         }
         if !compressed {
             self.progress.fetch_add(said.bytes, Ordering::Relaxed);
@@ -216,14 +239,14 @@ impl Replay<'_> {
         true
     }
 
-    fn in_order(&self, kind: Kind, buffer: &[u8], feed: &mut Feed<'_>, said: &mut Said) {
+    fn in_order(&self, kind: Kind, buffer: &[u8], feed: &mut Feed<'_>, echo: &mut Echo, said: &mut Said) {
         match kind {
             Kind::TooLong(first) => {
                 if first {
                     feed.told_long = false;
                 }
                 let reject = Reject::new(Reason::TooLong, MAX_LINE, "longer than the limit of 16 MiB");
-                let before = said.signals.len();
+                let before = said.notes.len();
                 self.reject(&reject, buffer, None, said);
                 // The parts of one line are one reject and at most one finding.
                 if !first {
@@ -231,25 +254,33 @@ impl Replay<'_> {
                     said.samples.clear();
                 }
                 if feed.told_long {
-                    said.signals.truncate(before);
+                    said.notes.truncate(before);
                 }
-                feed.told_long |= said.signals.len() > before;
+                feed.told_long |= said.notes.len() > before;
             }
             Kind::Document => feed.unwrapper.line(buffer, &mut |item| self.item(item, said)),
             Kind::End => feed.unwrapper.finish(&mut |item| self.item(item, said)),
-            Kind::Lines | Kind::OrderedLines => self.lines(buffer, &mut feed.unwrapper, said),
+            Kind::Lines | Kind::OrderedLines => self.lines(buffer, &mut feed.unwrapper, echo, said),
         }
     }
 
-    fn lines(&self, chunk: &[u8], unwrapper: &mut Unwrapper, said: &mut Said) {
+    /// Whether lines that name no decoy can be passed over.
+    fn skims(&self) -> bool {
+        self.reading == Reading::Skim && self.detectors.only_tripwire()
+    }
+
+    fn lines(&self, chunk: &[u8], unwrapper: &mut Unwrapper, echo: &mut Echo, said: &mut Said) {
         match self.reading {
-            Reading::Skim => {
-                let passed = skim::skim(self.tripwire.names(), chunk, |line| {
+            Reading::Skim if self.detectors.only_tripwire() => {
+                let passed = skim::skim(self.detectors.tripwire.names(), chunk, |line| {
                     unwrapper.line(&chunk[line], &mut |item| self.item(item, said));
                 });
                 said.events += passed;
             }
-            Reading::Full => {
+            Reading::Skim if self.detectors.may_remember() => {
+                lines_of(chunk).for_each(|line| self.heard_line(line, unwrapper, echo, said));
+            }
+            Reading::Skim | Reading::Full => {
                 for line in lines_of(chunk) {
                     unwrapper.line(line, &mut |item| self.item(item, said));
                 }
@@ -258,8 +289,31 @@ impl Replay<'_> {
         }
     }
 
+    /// One line, which need not be read where an earlier one says what it says.
+    fn heard_line(&self, line: &[u8], unwrapper: &mut Unwrapper, echo: &mut Echo, said: &mut Said) {
+        let print = match echo.hear(line) {
+            Heard::Again(again) => {
+                said.events += 1;
+                said.notes.push(Note::Again(again));
+                return;
+            }
+            Heard::New(print) => print,
+        };
+        let rejected = |said: &Said| said.rejects.values().sum::<u64>();
+        let (events, rejects, notes) = (said.events, rejected(said), said.notes.len());
+        unwrapper.line(line, &mut |item| self.item(item, said));
+        let Some(print) = print.filter(|_| said.events == events + 1 && rejected(said) == rejects) else {
+            return;
+        };
+        match &said.notes[notes..] {
+            [] => echo.remember(print, Arc::default()),
+            [Note::Clue(Clue::Quiet(quiet, _))] => echo.remember(print, Arc::clone(quiet)),
+            _ => {}
+        }
+    }
+
     fn mapped(&self, mapped: &Mapped, unwrapper: &mut Unwrapper, said: &mut Said) {
-        let passed = mapped.skim(self.tripwire.names(), |line| {
+        let passed = mapped.skim(self.detectors.tripwire.names(), |line| {
             unwrapper.line(line, &mut |item| self.item(item, said));
         });
         match passed {
@@ -270,31 +324,31 @@ impl Replay<'_> {
                 let (bytes, failure) = mapped.copy();
                 let (number, input) = (said.number, said.input);
                 *said = Said { number, input, bytes: bytes.len() as u64, failure, ..Said::default() };
-                self.lines(&bytes, unwrapper, said);
+                self.lines(&bytes, unwrapper, &mut Echo::default(), said);
             }
         }
     }
 
     /// One line by `serde_json`; what that refuses goes the usual way.
     fn plain_line(&self, line: &[u8], unwrapper: &mut Unwrapper, said: &mut Said) {
-        let event = std::str::from_utf8(line).ok().and_then(|text| plain::event(text).ok());
-        match event.as_ref().map(plain::PlainEvent::view).filter(Event::is_audit) {
-            Some(event) => {
-                said.events += 1;
-                said.signals.extend(self.tripwire.judge(self.cluster, &event));
-            }
+        let event = std::str::from_utf8(line).ok().and_then(|text| Some((text, plain::event(text).ok()?)));
+        let view = event.as_ref().map(|(text, event)| (text, plain::PlainEvent::view(event)));
+        match view.filter(|(_, event)| event.is_audit()) {
+            Some((text, event)) => self.event(&event, text, said),
             None => unwrapper.line(line, &mut |item| self.item(item, said)),
         }
     }
 
     fn item(&self, item: Item<'_, '_>, said: &mut Said) {
         match item {
-            Item::Event(event, _) => {
-                said.events += 1;
-                said.signals.extend(self.tripwire.judge(self.cluster, event));
-            }
+            Item::Event(event, json) => self.event(event, json, said),
             Item::Reject { reject, raw, partial } => self.reject(&reject, raw, partial, said),
         }
+    }
+
+    fn event(&self, event: &Event<'_>, json: &str, said: &mut Said) {
+        said.events += 1;
+        self.detectors.read(self.cluster, event, json, &mut |clue| said.notes.push(Note::Clue(clue)));
     }
 
     fn reject(&self, reject: &Reject, raw: &[u8], partial: Option<&Event<'_>>, said: &mut Said) {
@@ -305,8 +359,8 @@ impl Replay<'_> {
         }
         // An old log says nothing of its time where the line does not: the start of time marks that.
         let now = Timestamp::UNIX_EPOCH;
-        let finding: Option<Finding> = self.tripwire.judge_reject(self.cluster, reject, raw, partial, now);
-        said.signals.extend(finding.map(Signal::Finding));
+        let finding = self.detectors.read_reject(self.cluster, reject, raw, partial, now);
+        said.notes.extend(finding.map(|finding| Note::Clue(Clue::Signal(Signal::Finding(finding)))));
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) use self::{
     plant::run as plant,
     standing::{Decoys, decoys, search},
 };
-use crate::{args, decoys as inventories, extra, gather, logging, table::cell};
+use crate::{args, decoys as inventories, extra, gather, logging, page::print_json, table::cell};
 
 /// The configuration that is taken where none is named and this one is there.
 const CONFIG: &str = "sundew.yaml";
@@ -219,12 +219,6 @@ impl Drop for Doing {
             bar.finish_and_clear();
         }
     }
-}
-
-fn print_json(value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    crate::page::deliver(&text, None)
 }
 
 /// Writes a new file that only its owner may read.

@@ -184,7 +184,7 @@ fn a_decoy_that_became_a_tombstone_meanwhile_is_no_blind_spot() {
     let origin = Arc::new(Origin { cluster: "default".into(), source: "api".into() });
     take(&mut sensor, Input::Batch(Batch::new(&origin, Payload::Finding(Box::new(finding)))));
     let later = Inventory::read(&inventory("tombstoned")).unwrap();
-    take(&mut sensor, Input::Decoys(Arc::new(Tripwire::new(&later))));
+    take(&mut sensor, Input::Detectors(Arc::new(Detectors::tripwire(Tripwire::new(&later)))));
     pass(&mut sensor, &clock, 3);
     assert_eq!(titles(&office, "sensor.unlogged"), [] as [String; 0]);
 }

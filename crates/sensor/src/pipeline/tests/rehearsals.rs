@@ -176,8 +176,8 @@ fn a_drill_that_is_announced_while_the_sensor_runs_is_known_as_one() {
     let office = office();
     let inventory = Inventory::read(INVENTORY).unwrap();
     let incidents = Incidents::new(Grouping::default());
-    let pipeline =
-        Pipeline::new(Arc::new(Tripwire::new(&inventory)), incidents, Vec::new(), &office, Vec::new());
+    let detectors = Arc::new(Detectors::tripwire(Tripwire::new(&inventory)));
+    let pipeline = Pipeline::new(detectors, Watch::default(), incidents, Vec::new(), &office, Vec::new());
     let (send, receive) = mpsc::channel(32);
     let thread = std::thread::spawn(move || pipeline.run(receive));
     let (done, written) = oneshot::channel();

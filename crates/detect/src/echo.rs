@@ -1,0 +1,94 @@
+//! Requests that nobody is told of and that are made again and again: they are read once, and counted from then on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashMap;
+use jiff::Timestamp;
+use sundew_audit::print::{Print, Printed, Printer};
+use sundew_habits::{Seen, Slots};
+use sundew_sigma::Hit;
+
+/// How many requests are remembered. An entry takes some 400 bytes, and one that correlations count a line more.
+const MOST: usize = 1 << 16;
+
+/// A request that no decoy and no rule by itself has anything to tell of.
+#[derive(Debug, Default)]
+pub struct Quiet {
+    /// What habits and token checks need of it; none where they have nothing to learn from it.
+    pub seen: Option<Seen<'static>>,
+    /// The rules that it met, of which only correlations hear.
+    pub hits: Vec<Hit>,
+    /// The JSON of the first such event, where it met rules: what a correlation tells of is like it.
+    pub json: Option<Box<str>>,
+    slots: Mutex<Slots>,
+}
+
+/// One more request that is like an earlier one.
+#[derive(Debug)]
+pub struct Again {
+    /// The earlier one.
+    pub quiet: Arc<Quiet>,
+    /// When it was received.
+    pub time: Timestamp,
+    /// Its audit id, where rules have something to count.
+    pub audit_id: Option<Box<str>>,
+}
+
+impl Quiet {
+    /// Counted nowhere yet. `json` is kept where there are `hits`.
+    pub fn new(seen: Option<Seen<'static>>, hits: Vec<Hit>, json: &str) -> Self {
+        let json = (!hits.is_empty()).then(|| json.into());
+        Self { seen, hits, json, slots: Mutex::default() }
+    }
+
+    /// Whether nothing is to be counted.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_none() && self.hits.is_empty()
+    }
+
+    /// Where it is counted.
+    pub(crate) fn slots(&self) -> Slots {
+        *self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count_at(&self, slots: Slots) {
+        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = slots;
+    }
+}
+
+/// What is known of a line.
+#[derive(Debug)]
+pub enum Heard {
+    /// The same request as one before.
+    Again(Again),
+    /// A line that must be read, and its print if it has one.
+    New(Option<Print>),
+}
+
+/// The requests that one reader has read.
+#[derive(Debug, Default)]
+pub struct Echo {
+    printer: Printer,
+    known: HashMap<Print, Arc<Quiet>>,
+}
+
+impl Echo {
+    /// Whether `line` differs from one that was remembered in ids and times alone.
+    pub fn hear(&mut self, line: &[u8]) -> Heard {
+        let Some(Printed { print, received, audit_id }) = self.printer.take(line) else {
+            return Heard::New(None);
+        };
+        let Some(quiet) = self.known.get(&print) else { return Heard::New(Some(print)) };
+        let audit_id = (!quiet.hits.is_empty()).then(|| audit_id.into());
+        Heard::Again(Again { quiet: Arc::clone(quiet), time: received, audit_id })
+    }
+
+    /// Remembers that the line with this print is told to nobody.
+    pub fn remember(&mut self, print: Print, quiet: Arc<Quiet>) {
+        // Which of them will be asked again cannot be told: the busy ones are soon back.
+        if self.known.len() >= MOST {
+            self.known.clear();
+        }
+        self.known.insert(print, quiet);
+    }
+}
