@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use sundew_audit::print::{Print, Printed, Printer};
 use sundew_habits::{Seen, Slots};
 use sundew_sigma::Hit;
@@ -30,8 +31,16 @@ pub struct Again {
     pub quiet: Arc<Quiet>,
     /// When it was received.
     pub time: Timestamp,
-    /// Its audit id, where rules have something to count.
-    pub audit_id: Option<Box<str>>,
+    /// Its audit id. A UUID needs no memory of its own.
+    audit_id: SmallVec<[u8; 40]>,
+}
+
+impl Again {
+    /// Its audit id.
+    pub fn audit_id(&self) -> &str {
+        // It was taken from a text.
+        std::str::from_utf8(&self.audit_id).unwrap_or_default()
+    }
 }
 
 impl Quiet {
@@ -79,7 +88,7 @@ impl Echo {
             return Heard::New(None);
         };
         let Some(quiet) = self.known.get(&print) else { return Heard::New(Some(print)) };
-        let audit_id = (!quiet.hits.is_empty()).then(|| audit_id.into());
+        let audit_id = SmallVec::from_slice(audit_id.as_bytes());
         Heard::Again(Again { quiet: Arc::clone(quiet), time: received, audit_id })
     }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sundew_audit::{Event, Text};
+use sundew_habits::Seen;
 
 use crate::{
     finding::{Actor, DecoyRef, Detector, Finding, Request, Severity},
@@ -41,6 +42,22 @@ pub(crate) fn finding(cluster: &str, event: &Event<'_>, rule: &Rule, decoy: Deco
 pub(crate) fn unsaid(cluster: &str, event: &Event<'_>, detector: Detector) -> Finding {
     const NONE: Rule = Rule { id: "", severity: Severity::Info, attack: &[], title: "" };
     Finding { detector, decoy: None, ..finding(cluster, event, &NONE, DecoyRef::default()) }
+}
+
+/// The finding about a request of which no more is known than what habits read, with nothing said yet.
+pub(crate) fn unsaid_of(cluster: &str, seen: &Seen<'_>, detector: Detector) -> Finding {
+    let some = |text: &str| (!text.is_empty()).then(|| shorten(text));
+    let known = Request {
+        verb: shorten(&seen.verb),
+        resource: shorten(&seen.resource),
+        namespace: shorten(&seen.namespace),
+        name: shorten(&seen.name),
+        code: Some(seen.code).filter(|code| *code != 0),
+        uri: String::new(),
+    };
+    let actor =
+        Actor { user: some(&seen.user), ip: some(&seen.peer), client: some(&seen.client), ..Actor::default() };
+    Finding { actor, request: known, ..unsaid(cluster, &Event::default(), detector) }
 }
 
 /// The finding that the label of last use on a decoy's Secret `NAMESPACE/NAME` shows a use at about `now`, as an audit

@@ -98,7 +98,9 @@ impl Watch {
                     return;
                 }
                 let finding = unsaid(cluster, &told.json, Detector::Habits);
-                observed.novelties.into_iter().for_each(|new| tell(Outcome::Finding(novel(&finding, new))));
+                for new in observed.novelties {
+                    self.tell_new(detectors, novel(&finding, new), tell);
+                }
             }
         }
     }
@@ -111,22 +113,24 @@ impl Watch {
         again: &Again,
         tell: &mut dyn FnMut(Outcome),
     ) {
-        let Again { quiet, time, audit_id } = again;
-        if let (Some(rules), Some(id), Some(json)) = (&detectors.rules, audit_id, &quiet.json) {
+        let Again { quiet, time, .. } = again;
+        if let (Some(rules), Some(json)) = (&detectors.rules, &quiet.json) {
+            let request = request_of(again.audit_id());
             for hit in &quiet.hits {
-                let finding = || Finding {
-                    time: *time,
-                    audit_ids: vec![id.to_string()],
-                    stage_time: time.to_string(),
-                    ..unsaid(cluster, json, Detector::Rules)
-                };
-                self.count(rules, cluster, hit, (*time, request_of(id)), finding, tell);
+                let finding = || dated(again, unsaid(cluster, json, Detector::Rules));
+                self.count(rules, cluster, hit, (*time, request), finding, tell);
             }
         }
         let Some(seen) = &quiet.seen else { return };
-        if !self.memory.again(quiet.slots(), *time) {
-            // Who was forgotten is learnt anew; nothing about them is a surprise.
-            quiet.count_at(self.memory.observe(cluster, seen, *time).slots);
+        if self.memory.again(quiet.slots(), *time) {
+            return;
+        }
+        // Something may follow from it in spite of all: its pod may be gone by now.
+        let observed = self.memory.observe(cluster, seen, *time);
+        quiet.count_at(observed.slots);
+        for new in observed.novelties {
+            let finding = dated(again, report::unsaid_of(cluster, seen, Detector::Habits));
+            self.tell_new(detectors, novel(&finding, new), tell);
         }
     }
 
@@ -147,6 +151,15 @@ impl Watch {
                 self.tell(rules, rule, worded(&finding(), rule, counted(&met)), tell);
             }
         }
+    }
+
+    /// Tells what is new, unless somebody may do this.
+    fn tell_new(&mut self, detectors: &Detectors, finding: Finding, tell: &mut dyn FnMut(Outcome)) {
+        let excepted = detectors.rules.as_ref().is_some_and(|rules| rules.excepted_habit(&finding).is_some());
+        if excepted {
+            return self.desk.suppress(Duty::Excepted, finding);
+        }
+        tell(Outcome::Finding(finding));
     }
 
     /// Tells, unless somebody may do this, or it was told too often.
@@ -185,6 +198,16 @@ fn throttled(finding: &Finding, rule: &Rule, hourly: u32) -> Finding {
             ),
         ],
         ..finding.clone()
+    }
+}
+
+/// The finding of an earlier request as that of the one that is like it.
+fn dated(again: &Again, finding: Finding) -> Finding {
+    Finding {
+        time: again.time,
+        audit_ids: vec![again.audit_id().to_owned()],
+        stage_time: again.time.to_string(),
+        ..finding
     }
 }
 

@@ -57,10 +57,12 @@ pub(crate) fn is_tool(name: &str) -> bool {
 /// default user agent begins (`k8s.io/client-go/rest/config.go`, `DefaultKubernetesUserAgent`); the client libraries that
 /// are generated for several languages name theirs after the version (`OpenAPI-Generator/29.0.0/python`).
 pub(crate) fn parse(agent: &str) -> Client<'_> {
-    let head = agent.split(" (").next().unwrap_or_default().trim();
-    let (name, rest) = head.split_once('/').unwrap_or((head, ""));
-    let (version, after) = rest.split_once(['/', ' ']).unwrap_or((rest, ""));
-    let name = cut(unversioned(name.trim()));
+    let bytes = agent.as_bytes();
+    let end = bytes.windows(2).position(|pair| pair == b" (").unwrap_or(bytes.len());
+    let head = agent[..end].trim_ascii();
+    let (name, rest) = halves(head, |b| b == b'/');
+    let (version, after) = halves(rest, |b| matches!(b, b'/' | b' '));
+    let name = cut(unversioned(name.trim_ascii()));
     if name.is_empty() {
         return Client { name: Cow::Borrowed(NAMELESS), version: Version::default() };
     }
@@ -72,8 +74,17 @@ pub(crate) fn parse(agent: &str) -> Client<'_> {
     Client { name, version: Version::of(version) }
 }
 
+/// What is before and after the first byte of ASCII that `is` one.
+fn halves(text: &str, is: impl Fn(u8) -> bool) -> (&str, &str) {
+    let at = text.bytes().position(is);
+    at.map_or((text, ""), |at| (&text[..at], &text[at + 1..]))
+}
+
 /// Without a version that is part of the binary's name, such as `provider_v2.23.0_x5` or `manager-1.2.3`.
 fn unversioned(name: &str) -> &str {
+    if !name.bytes().any(|b| b.is_ascii_digit()) {
+        return name;
+    }
     let version = |(at, _): &(usize, char)| {
         let tail = &name[at + 1..];
         let digits = tail.strip_prefix('v').unwrap_or(tail);

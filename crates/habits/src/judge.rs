@@ -1,4 +1,18 @@
 //! What of a request is new for its identity, and how much that weighs.
+//!
+//! | New | Workload | Node | Controller | Person |
+//! |---|---|---|---|---|
+//! | client (a tool for any request) | 2 (3) | 2 (3) | 2 (3) | 2 |
+//! | far network | 2 | 2 | 2 | 1 |
+//! | request (one that gives power) | 2 (3) | 2 (3) | – | 1 |
+//! | namespace | 2 | – | – | – |
+//! | Secret | 4 | – | – | 1 |
+//! | list of Secrets (of one namespace) | 4 | 4 | – | 4 (1) |
+//! | pod, or what makes pods | 4 | – | – | – |
+//! | refusal (alone) | 1 (2) | 1 (2) | – | – |
+//!
+//! The weights of one request are added: 2 is low, 4 medium, 6 high. 1 is nothing alone, and neither are many of 1: people
+//! roam. What many identities take up at once, and a range that is home to several workloads, weighs 1.
 
 use sundew_audit::Severity;
 

@@ -3,7 +3,14 @@
 //! ```text
 //! Event ─ Seen ─ Memory::observe ─┬─ Novelty: what this identity never did before
 //!                                 └─ Slots ─ Memory::again: the same once more, at the cost of a count
+//!
+//! Memory ─ Cluster ─ Identity ─ Entry: one habit; a request is taken apart into them (Facets), and held against those
+//!                               of its identity (Judge)
 //! ```
+//!
+//! Somebody is known who was watched for long enough (`Settings`), and is surprised only by what is rare for them: whose
+//! habits were mostly seen once has new ones all the time ([`Shown::missing`] says so). What was new is a habit at once;
+//! for an hour it still counts as new, so that an incident shows all that belongs to it.
 //!
 //! Nothing here does input or output: what must survive a restart is given away as [`Kept`] and taken back.
 

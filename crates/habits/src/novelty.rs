@@ -2,6 +2,23 @@
 
 use sundew_audit::Severity;
 
+/// All rules that findings of habits and token checks have.
+pub const RULES: [&str; 13] = [
+    "habits.new_client",
+    "habits.new_network",
+    "habits.new_request",
+    "habits.new_namespace",
+    "habits.new_secret",
+    "habits.secrets_listed",
+    "habits.pod_made",
+    "habits.refused",
+    "habits.several",
+    "tokens.second_address",
+    "tokens.other_node",
+    "tokens.after_deletion",
+    "tokens.two_networks",
+];
+
 /// Something new, worth a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Novelty {

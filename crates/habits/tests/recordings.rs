@@ -27,20 +27,29 @@ fn watch(memory: &mut Memory, recording: &str) -> Vec<Told> {
 
 /// The same without some requests.
 fn watch_but(memory: &mut Memory, recording: &str, without: &HashMap<String, String>) -> Vec<Told> {
+    watch_lines(memory, read(recording).lines(), without)
+}
+
+fn read(recording: &str) -> String {
     let path = format!("{}/../../recordings/{recording}/audit.log.gz", env!("CARGO_MANIFEST_DIR"));
     let mut log = String::new();
     flate2::read::GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut log).unwrap();
+    log
+}
+
+fn watch_lines<'l>(
+    memory: &mut Memory,
+    lines: impl Iterator<Item = &'l str>,
+    without: &HashMap<String, String>,
+) -> Vec<Told> {
     let mut told = Vec::new();
-    for line in log.lines() {
+    for line in lines {
         let event = parse::event(line).unwrap();
-        let Some(seen) = Seen::of(&event) else { continue };
+        let audit = event.audit_id.decode().into_owned();
+        let Some(seen) = Seen::of(&event).filter(|_| !without.contains_key(&audit)) else { continue };
         let time: Timestamp = event.time().unwrap();
         let request =
             format!("{} {} {} {} {}", seen.verb, seen.resource, seen.namespace, seen.name, seen.code);
-        let audit = event.audit_id.decode().into_owned();
-        if without.contains_key(&audit) {
-            continue;
-        }
         for new in memory.observe("test", &seen, time).novelties {
             told.push(Told { audit: audit.clone(), request: request.clone(), new });
         }
@@ -158,6 +167,21 @@ fn ordinary_work_is_quiet_after_it_was_taught() {
         watch(&mut memory, "quiet").iter().map(|told| told.new.title.as_str()).collect::<Vec<_>>(),
         [""; 0]
     );
+}
+
+#[test]
+fn ordinary_work_is_quiet_in_any_order_and_repeated() {
+    let mut memory = Memory::default();
+    teach(&mut memory);
+    let log = read("quiet");
+    let mut lines: Vec<&str> = log.lines().chain(log.lines()).collect();
+    lines.reverse();
+    // The same shuffle each time.
+    for at in 0..lines.len() {
+        let other = (at * 7919 + at % 1000) % lines.len();
+        lines.swap(at, other);
+    }
+    assert_eq!(watch_lines(&mut memory, lines.into_iter(), &HashMap::new()).len(), 0);
 }
 
 #[test]

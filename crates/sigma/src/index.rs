@@ -69,3 +69,75 @@ impl Index {
 fn set(bits: &mut [u64], at: usize) {
     bits[at / 64] |= 1 << (at % 64);
 }
+
+#[cfg(test)]
+mod scratch {
+    use super::*;
+    use std::collections::HashMap;
+    use std::io::Read;
+    #[test]
+    fn counts() {
+        let log = {
+            let path = format!("{}/../../recordings/quiet/audit.log.gz", env!("CARGO_MANIFEST_DIR"));
+            let mut log = String::new();
+            flate2::read::MultiGzDecoder::new(std::fs::File::open(path).unwrap())
+                .read_to_string(&mut log)
+                .unwrap();
+            log
+        };
+        let text = std::fs::read_to_string("/tmp/rules1000.yml").unwrap();
+        let docs: Vec<&str> = text.split("---\n").skip(1).collect();
+        let loaded = crate::RuleSet::load(&[crate::Source { name: "x".into(), text: text.clone() }]);
+        assert!(loaded.errors.is_empty());
+        let tests = loaded.set.tests_for_scratch();
+        let index = Index::build(tests);
+        for rows in &index.keys {
+            println!(
+                "{:?} cost {} left {} asked {}",
+                rows.key(),
+                rows.key().cost(),
+                rows.left(),
+                rows.asked().iter().map(|b| b.count_ones()).sum::<u32>()
+            );
+        }
+        let mut per: HashMap<usize, usize> = HashMap::new();
+        let mut n = 0;
+        let mut total = 0;
+        let mut asked: HashMap<String, usize> = HashMap::new();
+        for line in log.lines() {
+            let event = sundew_audit::parse::event(line).unwrap();
+            let look = Look::new(&event);
+            n += 1;
+            index.each(&look, |at| {
+                total += 1;
+                *per.entry(at % 20).or_default() += 1;
+            });
+            let mut left = index.all.clone();
+            for rows in &index.keys {
+                let (mut count, mut asks) = (0, 0);
+                for (left, a) in left.iter().zip(rows.asked()) {
+                    count += left.count_ones();
+                    asks |= left & a;
+                }
+                if count <= FEW {
+                    break;
+                }
+                if asks != 0 {
+                    *asked.entry(format!("{:?}", rows.key())).or_default() += 1;
+                    rows.narrow(&look, &mut left);
+                }
+            }
+        }
+        println!("events {n} candidates {total}");
+        let mut per: Vec<_> = per.into_iter().collect();
+        per.sort_by_key(|p| std::cmp::Reverse(p.1));
+        for (at, c) in per {
+            println!("{c} {}", docs[at].lines().nth(3).unwrap());
+        }
+        let mut asked: Vec<_> = asked.into_iter().collect();
+        asked.sort_by_key(|p| std::cmp::Reverse(p.1));
+        for (k, c) in asked {
+            println!("{c} {}", &k[..k.len().min(80)]);
+        }
+    }
+}

@@ -120,8 +120,8 @@ fn named(known: &[(String, String, u64)], named: &str) -> Result<Vec<(String, St
         return Ok(found);
     }
     let meant = nearest(&account, known.iter().map(|(_, user, _)| user.as_str()));
-    let meant = meant.map_or(String::new(), |user| format!("; did you mean `{user}`?"));
-    bail!("nothing was learnt of `{named}`{meant} `sundew habits list` lists who is known");
+    let meant = meant.map_or(String::new(), |user| format!(" (did you mean `{user}`?)"));
+    bail!("nothing was learnt of `{named}`{meant}; `sundew habits list` lists who is known");
 }
 
 fn list(args: &args::HabitsList) -> Result<Exit> {

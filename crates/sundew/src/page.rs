@@ -79,7 +79,12 @@ impl Page {
         self.write("", indent, indent + 2, None, text);
     }
 
-    /// The same in the background.
+    /// A paragraph that begins `indent` to the right, in all of its lines.
+    pub(crate) fn paragraph(&mut self, indent: usize, text: &str) {
+        self.write("", indent, indent, None, text);
+    }
+
+    /// The same as [`Page::indented`] in the background.
     pub(crate) fn faint(&mut self, indent: usize, text: &str) {
         self.write("", indent, indent + 2, Some("2"), text);
     }

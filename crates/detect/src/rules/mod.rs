@@ -75,11 +75,16 @@ impl Rulebook {
             }
         }
         for rule in settings.exceptions.iter().filter_map(|exception| exception.rule.as_ref()) {
-            if set.find(rule).is_none() {
+            if set.find(rule).is_none() && !sundew_habits::novelty::RULES.contains(&rule.as_str()) {
                 errors.push(load::unknown("rules.exceptions", rule, &set));
             }
         }
         (Self { set, settings, notes, off }, errors)
+    }
+
+    /// Whether it changes nothing: no rules, and no exceptions, which hold for habits as well.
+    pub fn is_empty(&self) -> bool {
+        self.set.rules().is_empty() && self.settings.exceptions.is_empty()
     }
 
     /// Whether a rule was switched off.
@@ -96,6 +101,11 @@ impl Rulebook {
     /// The exception by which a finding of `rule` is not told.
     pub fn excepted(&self, rule: &Rule, finding: &Finding) -> Option<&Exception> {
         self.settings.exceptions.iter().find(|exception| exception.holds(rule, finding))
+    }
+
+    /// The exception by which a finding of habits or token checks is not told.
+    pub fn excepted_habit(&self, finding: &Finding) -> Option<&Exception> {
+        self.settings.exceptions.iter().find(|exception| exception.holds_for_habit(finding))
     }
 }
 

@@ -57,11 +57,13 @@ impl Pipeline {
         for held in self.watch.held(self.clock.now()) {
             tracing::warn!(cluster = held.cluster, "{}", held.note());
         }
-        let forgotten = self.watch.memory.forgotten();
+        let memory = &self.watch.memory;
+        let forgotten = memory.forgotten() + memory.tokens().forgotten();
         if forgotten > self.learnt.forgotten {
             let news = forgotten - self.learnt.forgotten;
             tracing::warn!(
-                "forgot the habits of {news} identities to keep within `habits.identities`; they are learnt anew"
+                "forgot {news} identities or tokens to keep within `habits.identities` and the bounds of token checks; they \
+                 are learnt anew"
             );
             self.learnt.forgotten = forgotten;
         }

@@ -38,7 +38,7 @@ pub(super) fn detectors(config: &Config, inventory: &Inventory, changed: bool) -
     }
     Detectors {
         tripwire: Arc::new(Tripwire::new(inventory)),
-        rules: (!rules.set.rules().is_empty()).then(|| Arc::new(rules)),
+        rules: (!rules.is_empty()).then(|| Arc::new(rules)),
         habits: habits_settings(config),
     }
 }

@@ -1,5 +1,7 @@
 //! The fields by which rules are told apart before they are tested.
 
+use ipnet::IpNet;
+
 use crate::{
     condition::Test,
     field::{Body, Field, KINDS, Look, Place, Reckoned, Slot, value::Scalar},
@@ -48,6 +50,8 @@ pub(super) struct Asked {
     pub(super) values: Vec<Box<str>>,
     /// The texts in values that it names, in lower case.
     pub(super) needles: Vec<Box<str>>,
+    /// The networks of addresses that it names.
+    pub(super) nets: Vec<IpNet>,
     /// Whether all values but those that it names are alike to it.
     pub(super) named_only: bool,
 }
@@ -117,6 +121,7 @@ impl Key {
             if let (Self::Text(_) | Self::Field(_), Some(check)) = (self, check) {
                 check.texts(&mut |text| asked.values.push(text.into()));
                 check.needles(&mut |text| asked.needles.push(text.into()));
+                check.nets(&mut |net| asked.nets.push(net));
                 asked.named_only &= check.tells_named_texts_only();
             }
         });
@@ -130,7 +135,7 @@ impl Key {
             Self::Kind => KINDS.iter().map(|kind| kind.as_str().into()).collect(),
             Self::Text(_) | Self::Body(_) | Self::Field(_) => Vec::new(),
         };
-        Asked { values, needles: Vec::new(), named_only: true }
+        Asked { values, needles: Vec::new(), nets: Vec::new(), named_only: true }
     }
 
     /// Whether the test can never be met where this is told of the key.

@@ -1,8 +1,9 @@
 //! What one field says of the rules.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use hashbrown::HashMap;
+use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use super::{
@@ -15,6 +16,9 @@ use crate::{condition::Test, field::Look, matcher::Known};
 
 /// How many values and texts of one field are told apart. Beyond this they are as good as unknown.
 const MOST: usize = 2_000;
+
+/// How many networks of one field are told apart: an address is held against each.
+const MOST_NETS: usize = 256;
 
 /// The row for an absent field.
 const ABSENT: usize = 0;
@@ -39,6 +43,7 @@ pub(super) struct Rows {
 struct Names {
     values: HashMap<Box<str>, usize>,
     needles: Needles,
+    nets: Vec<(IpNet, usize)>,
 }
 
 impl Rows {
@@ -53,8 +58,8 @@ impl Rows {
         if !rows.key.has_one_value() {
             rows.bits[(OTHER + 1) * words..].fill(0);
         }
-        let needles = rows.told.values.len() + OTHER + 1;
-        rows.bits[needles * words..].fill(0);
+        let values = OTHER + 1 + rows.told.values.len();
+        rows.bits[values * words..].fill(0);
         for (at, asked) in &asked {
             rows.put(*at, &tests[*at], asked);
         }
@@ -85,6 +90,7 @@ impl Rows {
                 row => {
                     named.extend(row.copied());
                     self.told.needles.find(value, |row| named.push(row));
+                    self.told.find_nets(value, |row| named.push(row));
                     OTHER
                 }
             },
@@ -109,7 +115,7 @@ impl Rows {
     }
 
     fn count(&self) -> usize {
-        self.told.values.len() + self.told.needles.len() + OTHER + 1
+        OTHER + 1 + self.told.values.len() + self.told.needles.len() + self.told.nets.len()
     }
 
     /// Puts the bits of the test at `at` into all rows.
@@ -136,7 +142,8 @@ impl Rows {
         let values: Vec<_> = values.filter(|_| !self.key.has_one_value()).collect();
         let needles: Vec<_> =
             asked.needles.iter().filter_map(|needle| self.told.needles.row(needle)).collect();
-        for row in values.into_iter().chain(needles) {
+        let nets: Vec<_> = asked.nets.iter().filter_map(|net| self.told.row_of_net(net)).collect();
+        for row in values.into_iter().chain(needles).chain(nets) {
             set(self.row_mut(row), at);
         }
     }
@@ -149,8 +156,24 @@ impl Names {
             all.into_iter().filter(|name| !name.is_empty()).take(MOST).cloned().collect::<Vec<_>>()
         };
         let values: HashMap<_, _> = distinct(|asked| &asked.values).into_iter().zip(OTHER + 1..).collect();
-        let needles = Needles::new(distinct(|asked| &asked.needles), values.len() + OTHER + 1);
-        Self { values, needles }
+        let needles = Needles::new(distinct(|asked| &asked.needles), OTHER + 1 + values.len());
+        let nets: BTreeSet<IpNet> = asked.iter().flat_map(|(_, asked)| asked.nets.iter().copied()).collect();
+        let first = OTHER + 1 + values.len() + needles.len();
+        let nets = nets.into_iter().take(MOST_NETS).zip(first..).collect();
+        Self { values, needles, nets }
+    }
+
+    fn row_of_net(&self, net: &IpNet) -> Option<usize> {
+        self.nets.iter().find(|(other, _)| other == net).map(|(_, row)| *row)
+    }
+
+    /// Calls `with` for the row of each network that `value`, if it is an address, is in.
+    fn find_nets(&self, value: &str, mut with: impl FnMut(usize)) {
+        if self.nets.is_empty() {
+            return;
+        }
+        let Ok(address) = value.parse::<IpAddr>() else { return };
+        self.nets.iter().filter(|(net, _)| net.contains(&address)).for_each(|(_, row)| with(*row));
     }
 }
 
@@ -161,5 +184,9 @@ impl Known for Names {
 
     fn needle(&self, needle: &str) -> bool {
         self.needles.row(needle).is_some()
+    }
+
+    fn net(&self, net: &IpNet) -> bool {
+        self.row_of_net(net).is_some()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use ipnet::IpNet;
+
 use super::{Check, Likeness, TextTest};
 use crate::field::value::Scalar;
 
@@ -33,6 +35,9 @@ pub(crate) trait Known {
 
     /// Whether values that contain this text are told.
     fn needle(&self, needle: &str) -> bool;
+
+    /// Whether addresses in this network are told.
+    fn net(&self, net: &IpNet) -> bool;
 }
 
 impl From<bool> for Truth {
@@ -95,6 +100,7 @@ impl Check {
                 let needles = pattern.needles();
                 maybe(needles.is_empty() || needles.iter().any(|needle| lower.contains(&**needle)))
             }
+            (Self::Cidr(net), Guess::Other(known)) => maybe(!known.net(net)),
             // An address or a number reads the same in lower case; a time may not.
             (Self::Number(..) | Self::Bool(_) | Self::Cidr(_), Guess::Text(lower)) => {
                 self.met_by(Scalar::Text(lower)).into()
@@ -174,6 +180,16 @@ impl Check {
             Self::Text(test) => test.texts(with),
             Self::Not(check) => check.texts(with),
             Self::Any(checks) | Self::All(checks) => checks.iter().for_each(|check| check.texts(with)),
+            _ => {}
+        }
+    }
+
+    /// The networks that it asks for or against.
+    pub(crate) fn nets(&self, with: &mut dyn FnMut(IpNet)) {
+        match self {
+            Self::Cidr(net) => with(*net),
+            Self::Not(check) => check.nets(with),
+            Self::Any(checks) | Self::All(checks) => checks.iter().for_each(|check| check.nets(with)),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! `sundew rules lint`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -70,8 +70,13 @@ fn print(page: &mut Page, remark: &Remark) {
     }
 }
 
+/// How many rules have which remark as their worst.
 fn summary(rules: usize, files: usize, remarks: &[Remark]) -> String {
-    let count = |weight| remarks.iter().filter(|remark| remark.weight == weight).count();
+    let mut worst: BTreeMap<(&str, &str), Weight> = BTreeMap::new();
+    for remark in remarks {
+        let of = worst.entry((&remark.file, &remark.rule)).or_insert(remark.weight);
+        *of = remark.weight.max(*of);
+    }
     let said: Vec<String> = [
         (Weight::Broken, "cannot be loaded"),
         (Weight::Dead, "can never match"),
@@ -79,11 +84,10 @@ fn summary(rules: usize, files: usize, remarks: &[Remark]) -> String {
         (Weight::Advice, "could be better"),
     ]
     .into_iter()
-    .filter_map(|(weight, what)| match count(weight) {
-        0 => None,
-        count => Some(format!("{}: {what}", counted(count as u64, "remark"))),
-    })
+    .map(|(weight, what)| (worst.values().filter(|of| **of == weight).count(), what))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
     .collect();
     let said = if said.is_empty() { "nothing to remark".to_owned() } else { said.join(", ") };
-    format!("{} in {}; {said}", counted(rules as u64, "rule"), counted(files as u64, "file"))
+    format!("{} loaded of {}: {said}", counted(rules as u64, "rule"), counted(files as u64, "file"))
 }

@@ -46,8 +46,8 @@ fn check_topic(args: &args::RulesList) -> Result<()> {
         return Ok(());
     }
     let meant = nearest(asked, topics.iter().copied());
-    let meant = meant.map_or(String::new(), |topic| format!("; did you mean `{topic}`?"));
-    bail!("there is no topic `{asked}`{meant} The topics are: {}", topics.join(", "));
+    let meant = meant.map_or(String::new(), |topic| format!(" (did you mean `{topic}`?)"));
+    bail!("there is no topic `{asked}`{meant}; there is {}", topics.join(", "));
 }
 
 fn is_asked(args: &args::RulesList, rule: &Rule) -> bool {
@@ -76,6 +76,7 @@ const COLUMNS: [(&str, u8); 7] = [
     ("FROM", 4),
     ("WHAT IT TELLS", 0),
 ];
+const STATE: usize = 2;
 /// As much of what a rule tells stays in one line.
 const TITLE: usize = 36;
 
@@ -93,7 +94,13 @@ fn print(page: &mut Page, book: &Rulebook, rules: &[(RuleId, &Rule)]) {
     };
     let rows: Vec<Vec<String>> = rules.iter().map(row).collect();
     let kept = kept(&rows, page.width());
-    let only = |row: &Vec<String>| kept.iter().map(|at| row[*at].clone()).collect();
+    let only = |row: &Vec<String>| {
+        let mut only: Vec<String> = kept.iter().map(|at| row[*at].clone()).collect();
+        if !kept.contains(&STATE) && row[STATE] == "off" {
+            only.last_mut().into_iter().for_each(|title| title.insert_str(0, "Off: "));
+        }
+        only
+    };
     let headers: Vec<&str> = kept.iter().map(|at| COLUMNS[*at].0).collect();
     page.columns(&headers, &rows.iter().map(only).collect::<Vec<_>>());
     page.gap();

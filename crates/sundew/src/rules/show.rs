@@ -41,8 +41,8 @@ fn find(book: &Rulebook, name: &str) -> Result<RuleId> {
         return Ok(id);
     }
     let meant = nearest(short, book.set.rules().iter().map(|rule| rule.name.as_str()));
-    let meant = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-    bail!("there is no rule `{name}`{meant} `sundew rules list` lists them");
+    let meant = meant.map_or(String::new(), |name| format!(" (did you mean `{name}`?)"));
+    bail!("there is no rule `{name}`{meant}; `sundew rules list` lists them");
 }
 
 fn source(rule: &Rule) -> Result<String> {
@@ -94,7 +94,7 @@ fn said(state: &str) -> &'static str {
 /// A text of several lines, as the file breaks it for its own width.
 fn paragraph(page: &mut Page, text: &str) {
     for part in text.trim().split("\n\n") {
-        page.indented(2, &part.split_whitespace().collect::<Vec<_>>().join(" "));
+        page.paragraph(2, &part.split_whitespace().collect::<Vec<_>>().join(" "));
     }
 }
 
