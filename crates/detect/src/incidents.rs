@@ -225,7 +225,8 @@ impl Incidents {
         // The API server may note a token's use before the use itself is logged: that incident has no actor yet.
         let used = finding.rule == rules::TOKEN_USED.id;
         let orphan = || placed(&|i| only_noted(i) && i.drill == finding.drill);
-        own.or_else(|| orphan().filter(|_| used)).cloned()
+        let elsewhere = || self.latest.same_actor(finding).filter(|id| is(id, &|i| !i.drill));
+        own.or_else(|| orphan().filter(|_| used)).or_else(elsewhere).cloned()
     }
 }
 

@@ -55,8 +55,12 @@ pub(crate) fn unsaid_of(cluster: &str, seen: &Seen<'_>, detector: Detector) -> F
         code: Some(seen.code).filter(|code| *code != 0),
         uri: String::new(),
     };
-    let actor =
-        Actor { user: some(&seen.user), ip: some(&seen.peer), client: some(&seen.client), ..Actor::default() };
+    let actor = Actor {
+        user: some(&seen.user),
+        ip: some(&seen.peer),
+        client: some(&seen.client),
+        ..Actor::default()
+    };
     Finding { actor, request: known, ..unsaid(cluster, &Event::default(), detector) }
 }
 

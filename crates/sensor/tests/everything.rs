@@ -28,7 +28,13 @@ fn all(inventory: &Inventory, teaching: bool) -> Detectors {
     }
 }
 
-fn replay(detectors: &Detectors, watch: &mut Watch, name: &str, reading: Reading, threads: usize) -> Vec<Outcome> {
+fn replay(
+    detectors: &Detectors,
+    watch: &mut Watch,
+    name: &str,
+    reading: Reading,
+    threads: usize,
+) -> Vec<Outcome> {
     let progress = AtomicU64::new(0);
     let replay = Replay { detectors, cluster: "default", threads, reading, progress: &progress };
     let mut told = Vec::new();
@@ -105,8 +111,11 @@ fn every_step_of_the_five_attacks_is_found_with_its_technique() {
 #[test]
 fn of_ordinary_work_nobody_is_told() {
     for name in ["quiet", "five", "theft"] {
-        let attack: BTreeSet<String> =
-            if name == "quiet" { BTreeSet::new() } else { truth(name).into_iter().map(|[id, ..]| id).collect() };
+        let attack: BTreeSet<String> = if name == "quiet" {
+            BTreeSet::new()
+        } else {
+            truth(name).into_iter().map(|[id, ..]| id).collect()
+        };
         let loud: Vec<_> = found(name, Reading::Skim, 1)
             .into_iter()
             .filter(|f| f.severity >= Severity::Medium && !f.audit_ids.iter().any(|id| attack.contains(id)))
@@ -130,7 +139,9 @@ fn what_the_tripwire_finds_is_found_as_before() {
 fn however_it_is_read_and_by_however_many_the_same_is_found() {
     for name in ["five", "theft"] {
         let one = found(name, Reading::Skim, 1);
-        for (reading, threads) in [(Reading::Skim, 3), (Reading::Full, 1), (Reading::Full, 2), (Reading::Plain, 1)] {
+        for (reading, threads) in
+            [(Reading::Skim, 3), (Reading::Full, 1), (Reading::Full, 2), (Reading::Plain, 1)]
+        {
             assert_eq!(found(name, reading, threads), one, "{name} by {reading:?} with {threads}");
         }
     }
@@ -142,7 +153,8 @@ fn a_story_is_one_incident_with_the_severity_of_the_story() {
     for finding in found("five", Reading::Skim, 1) {
         incidents.add(&finding);
     }
-    let of_story = |incident: &&sundew_detect::Incident| incident.rules.keys().any(|r| r == "rules.asked_then_secrets");
+    let of_story =
+        |incident: &&sundew_detect::Incident| incident.rules.keys().any(|r| r == "rules.asked_then_secrets");
     let stories: Vec<_> = incidents.iter().map(|open| &open.incident).filter(of_story).collect();
     let [story] = stories.as_slice() else { panic!("{stories:#?}") };
     assert!(story.severity >= Severity::High);

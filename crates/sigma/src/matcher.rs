@@ -165,16 +165,18 @@ impl Comparison {
 
 /// The truth value that is or is meant.
 fn means(value: Scalar<'_>) -> Option<bool> {
+    let is = |text: &str, bool| words(bool).iter().any(|word| text.eq_ignore_ascii_case(word));
     match value {
         Scalar::Bool(bool) => Some(bool),
-        Scalar::Text(text) if ["true", "1", "yes"].iter().any(|yes| text.eq_ignore_ascii_case(yes)) => {
-            Some(true)
-        }
-        Scalar::Text(text) if ["false", "0", "no"].iter().any(|no| text.eq_ignore_ascii_case(no)) => {
-            Some(false)
-        }
+        Scalar::Text(text) if is(text, true) => Some(true),
+        Scalar::Text(text) if is(text, false) => Some(false),
         _ => None,
     }
+}
+
+/// The texts that mean a truth value, in lower case.
+fn words(bool: bool) -> [&'static str; 3] {
+    if bool { ["true", "1", "yes"] } else { ["false", "0", "no"] }
 }
 
 fn like_field(

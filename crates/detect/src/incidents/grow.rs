@@ -6,7 +6,13 @@ use super::{
     Growth, Open, State,
     latest::{key, only_noted},
 };
-use crate::{client, finding::Finding, incident::Incident, steps, tripwire::rules};
+use crate::{
+    client,
+    finding::{Detector, Finding},
+    incident::Incident,
+    steps,
+    tripwire::rules,
+};
 
 const MAX_CLIENTS: usize = 16;
 const MAX_DECOYS: usize = 64;
@@ -128,6 +134,15 @@ fn add_client(incident: &mut Incident, finding: &Finding) {
 }
 
 fn add_notes(incident: &mut Incident, finding: &Finding) {
+    if let Some(ip) =
+        finding.actor.ip.as_ref().filter(|_| matches!(finding.detector, Detector::Rules | Detector::Habits))
+        && incident.actor.ip.as_ref() != Some(ip)
+    {
+        let from = format!("Not only from that address: also from {ip}.");
+        if !incident.notes.contains(&from) && incident.notes.len() < MAX_NOTES {
+            incident.notes.push(from);
+        }
+    }
     let room = MAX_NOTES.saturating_sub(incident.notes.len());
     let news: Vec<String> =
         finding.notes.iter().filter(|note| !incident.notes.contains(note)).take(room).cloned().collect();

@@ -8,6 +8,9 @@ use crate::{
     tripwire::rules,
 };
 
+/// Who gave no credential: nobody in particular.
+const ANONYMOUS: &str = "system:anonymous";
+
 /// What the findings of one incident have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -29,6 +32,8 @@ pub(super) struct Latest {
     /// Cluster, peer, and whether it is a drill.
     by_peer: HashMap<(String, String, bool), String>,
     by_placement: HashMap<Placed, String>,
+    /// Cluster and user, of incidents that no decoy has a part in.
+    by_actor: HashMap<(String, String), String>,
     /// By the drill's id.
     by_drill: HashMap<String, String>,
 }
@@ -37,6 +42,15 @@ impl Latest {
     /// The incident of the same intruder.
     pub(super) fn same(&self, finding: &Finding) -> Option<&String> {
         self.by_key.get(&key(finding))
+    }
+
+    /// The incident of the same identity, from whatever peer: what rules and habits tell of a stolen identity is one
+    /// story, also where its pod and its thief are at different addresses. A decoy has no pod: each of its peers is a
+    /// thief of its own.
+    pub(super) fn same_actor(&self, finding: &Finding) -> Option<&String> {
+        let theirs = matches!(finding.detector, Detector::Rules | Detector::Habits) && !finding.drill;
+        let user = finding.actor.user.as_ref().filter(|user| theirs && *user != ANONYMOUS)?;
+        self.by_actor.get(&(finding.cluster.clone(), user.clone()))
     }
 
     /// The incident in which the same copy was used.
@@ -81,6 +95,7 @@ impl Latest {
         self.by_key.retain(|_, id| open(id));
         self.by_peer.retain(|_, id| open(id));
         self.by_placement.retain(|_, id| open(id));
+        self.by_actor.retain(|_, id| open(id));
         self.by_drill.retain(|_, id| open(id));
     }
 
@@ -91,6 +106,10 @@ impl Latest {
         }
         if !only_noted(incident) {
             let key = key_of(incident);
+            let decoys = incident.rules.keys().any(|rule| rule.starts_with("tripwire."));
+            if !decoys && !incident.drill && !key.user.is_empty() {
+                self.by_actor.insert((key.cluster.clone(), key.user.clone()), id.clone());
+            }
             self.by_peer.insert((key.cluster.clone(), key.peer.clone(), incident.drill), id.clone());
             self.by_key.insert(key, id.clone());
         }

@@ -248,6 +248,7 @@ impl Slot {
     ];
 
     /// The text that stands there; empty where there is none.
+    #[inline]
     pub(crate) fn of<'e>(self, event: &Event<'e>) -> Text<'e> {
         match self {
             Self::Kind => event.kind,
@@ -290,11 +291,14 @@ impl Slot {
 
     fn of_status<'e>(self, event: &Event<'e>) -> Text<'e> {
         let Some(status) = &event.response_status else { return Text::default() };
+        match self {
+            Self::Status => return status.status,
+            Self::Message => return status.message,
+            Self::Reason => return status.reason,
+            _ => {}
+        }
         let details = status.details.unwrap_or_default();
         match self {
-            Self::Status => status.status,
-            Self::Message => status.message,
-            Self::Reason => status.reason,
             Self::DetailsName => details.name,
             Self::DetailsGroup => details.group,
             Self::DetailsKind => details.kind,

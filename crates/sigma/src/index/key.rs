@@ -1,6 +1,7 @@
 //! The fields by which rules are told apart before they are tested.
 
 use ipnet::IpNet;
+use smallvec::{SmallVec, smallvec};
 
 use crate::{
     condition::Test,
@@ -39,8 +40,10 @@ pub(super) enum Given<'v> {
     Absent,
     /// A value, in lower case.
     One(&'v str),
-    /// Something of which no more is told.
-    Unknown,
+    /// Something, of which no more is told unless a value follows.
+    Other,
+    /// Null, of which nothing is told: it is neither there nor like an absent field.
+    Null,
 }
 
 /// What a test asks of a key.
@@ -65,10 +68,11 @@ impl Key {
         let mut all: Vec<(Self, usize)> = Vec::new();
         for test in tests {
             test.fields(&mut |field, _| {
-                let Some(key) = Self::of(field) else { return };
-                match all.iter_mut().find(|(other, _)| *other == key) {
-                    Some((_, count)) => *count += 1,
-                    None => all.push((key, 1)),
+                for key in Self::of(field) {
+                    match all.iter_mut().find(|(other, _)| *other == key) {
+                        Some((_, count)) => *count += 1,
+                        None => all.push((key, 1)),
+                    }
                 }
             });
         }
@@ -76,22 +80,25 @@ impl Key {
         all.into_iter().map(|(key, _)| key).take(MOST).collect()
     }
 
-    fn of(field: &Field) -> Option<Self> {
-        Some(match &field.place {
-            Place::Text(slot) => Self::Text(*slot),
-            Place::Code | Place::Reckoned(Reckoned::Allowed) => Self::Code,
-            Place::Reckoned(Reckoned::ActorKind) => Self::Kind,
-            Place::Body(Body::Request | Body::Sent, _) | Place::Pod(_) => Self::Body(Body::Request),
-            Place::Body(Body::Response, _) => Self::Body(Body::Response),
-            // No texts: what they say is told faster by testing them.
-            Place::Reckoned(Reckoned::PeerPrivate | Reckoned::Stdin | Reckoned::Tty) => return None,
-            Place::Body(Body::Authentication, _) | Place::Whole(_) | Place::Nowhere => return None,
-            Place::Texts(..)
-            | Place::Extra(..)
-            | Place::Annotation(_)
-            | Place::Query(_)
-            | Place::Reckoned(_) => Self::Field(field.clone()),
-        })
+    /// The keys that say something of `field`.
+    fn of(field: &Field) -> SmallVec<[Self; 2]> {
+        let own = || Self::Field(field.clone());
+        match &field.place {
+            Place::Text(slot) => smallvec![Self::Text(*slot)],
+            Place::Code | Place::Reckoned(Reckoned::Allowed) => smallvec![Self::Code],
+            Place::Reckoned(Reckoned::ActorKind) => smallvec![Self::Kind],
+            Place::Body(Body::Request | Body::Sent, _) | Place::Pod(_) => {
+                smallvec![Self::Body(Body::Request), own()]
+            }
+            Place::Body(Body::Response, _) => smallvec![Self::Body(Body::Response), own()],
+            Place::Whole(_) | Place::Nowhere => smallvec![],
+            _ => smallvec![own()],
+        }
+    }
+
+    /// Whether the key says something of `field`.
+    fn covers(&self, field: &Field) -> bool {
+        Self::of(field).contains(self)
     }
 
     /// How dear it is to look it up.
@@ -101,7 +108,10 @@ impl Key {
             Self::Text(Slot::UserAgent | Slot::RequestUri | Slot::Message) => 3,
             Self::Text(_) => 1,
             Self::Kind => 2,
-            Self::Field(_) => 4,
+            Self::Field(field) => match field.place {
+                Place::Body(..) | Place::Pod(_) => 8,
+                _ => 4,
+            },
         }
     }
 
@@ -114,7 +124,7 @@ impl Key {
     pub(super) fn asked_by(&self, test: &Test) -> Option<Asked> {
         let mut asked = None;
         test.fields(&mut |field, check| {
-            if Self::of(field).as_ref() != Some(self) {
+            if !self.covers(field) {
                 return;
             }
             let asked = asked.get_or_insert_with(|| self.always_told());
@@ -145,7 +155,7 @@ impl Key {
 
     /// What is known of `field` where this is told of the key; none where that says nothing of it.
     fn guess<'g>(&self, field: &Field, told: Told<'g>, known: &'g dyn Known) -> Option<Guess<'g>> {
-        if Self::of(field).as_ref() != Some(self) {
+        if !self.covers(field) {
             return None;
         }
         match (self, told) {
@@ -164,35 +174,37 @@ impl Key {
         }
     }
 
-    /// Gives `with` what the event has here, each value of several; the last answer, for one value the only one, is the
-    /// row.
+    /// Gives `with` what the event has here, each value of several.
     #[inline]
-    pub(super) fn find(&self, look: &Look<'_, '_>, mut with: impl FnMut(Given<'_>) -> usize) -> usize {
+    pub(super) fn find(&self, look: &Look<'_, '_>, mut with: impl FnMut(Given<'_>)) {
         match self {
             Self::Text(slot) => {
                 let text = slot.of(look.event());
                 if text.is_empty() {
                     return with(Given::Absent);
                 }
-                with(Given::One(&lower(&text.decode())))
+                with(Given::One(&lower(&text.decode())));
             }
             Self::Code => {
                 let Some(code) = look.code() else { return with(Given::Absent) };
                 let mut digits = [0; 3];
-                with(decimal(code, &mut digits).map_or(Given::Unknown, Given::One))
+                with(decimal(code, &mut digits).map_or(Given::Other, Given::One));
             }
             Self::Kind => with(Given::One(look.actor_kind().as_str())),
-            Self::Body(body) => with(if look.has_body(*body) { Given::Unknown } else { Given::Absent }),
-            Self::Field(field) => {
-                let mut row = None;
-                for value in look.values(field) {
-                    value.any(&mut |scalar| {
-                        row = Some(with(Given::One(&lower(&scalar.text()))));
-                        false
-                    });
+            Self::Body(body) => with(if look.has_body(*body) { Given::Other } else { Given::Absent }),
+            Self::Field(field) => match look.values(field).as_slice() {
+                [] => with(Given::Absent),
+                [value] if value.is_null() => with(Given::Null),
+                values => {
+                    with(Given::Other);
+                    for value in values {
+                        value.any(&mut |scalar| {
+                            with(Given::One(&lower(&scalar.text())));
+                            false
+                        });
+                    }
                 }
-                row.unwrap_or_else(|| with(Given::Absent))
-            }
+            },
         }
     }
 }

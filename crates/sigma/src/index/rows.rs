@@ -82,20 +82,24 @@ impl Rows {
 
     /// Leaves of `left` those rules that the event's field does not rule out.
     pub(super) fn narrow(&self, look: &Look<'_, '_>, left: &mut Bits) {
-        let mut named: SmallVec<[usize; 8]> = SmallVec::new();
-        let row = self.key.find(look, |given| match given {
-            Given::Absent => ABSENT,
+        let (mut row, mut named) = (OTHER, SmallVec::<[usize; 8]>::new());
+        let mut null = false;
+        self.key.find(look, |given| match given {
+            Given::Absent => row = ABSENT,
+            Given::Other => row = OTHER,
+            Given::Null => null = true,
             Given::One(value) => match self.told.values.get(value) {
-                Some(row) if self.key.has_one_value() => *row,
-                row => {
-                    named.extend(row.copied());
+                Some(whole) if self.key.has_one_value() => row = *whole,
+                whole => {
+                    named.extend(whole.copied());
                     self.told.needles.find(value, |row| named.push(row));
                     self.told.find_nets(value, |row| named.push(row));
-                    OTHER
                 }
             },
-            Given::Unknown => OTHER,
         });
+        if null {
+            return;
+        }
         if named.is_empty() {
             left.iter_mut().zip(self.row(row)).for_each(|(left, row)| *left &= row);
             return;

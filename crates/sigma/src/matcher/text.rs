@@ -276,11 +276,13 @@ fn find_piece<'t>(text: &'t str, piece: &[Option<char>]) -> Option<&'t str> {
 
 /// A text in lower case, without a copy where it is so already.
 pub(crate) fn lower(text: &str) -> Cow<'_, str> {
-    if !text.is_ascii() {
-        return Cow::Owned(text.to_lowercase());
+    // Without a way out of the loop it runs over many bytes at a time.
+    let (beyond, upper) = text.bytes().fold((false, false), |(beyond, upper), byte| {
+        (beyond | !byte.is_ascii(), upper | byte.is_ascii_uppercase())
+    });
+    match (beyond, upper) {
+        (true, _) => Cow::Owned(text.to_lowercase()),
+        (false, true) => Cow::Owned(text.to_ascii_lowercase()),
+        (false, false) => Cow::Borrowed(text),
     }
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Cow::Owned(text.to_ascii_lowercase());
-    }
-    Cow::Borrowed(text)
 }

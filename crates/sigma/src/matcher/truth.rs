@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ipnet::IpNet;
 
-use super::{Check, Likeness, TextTest};
+use super::{Check, Likeness, TextTest, words};
 use crate::field::value::Scalar;
 
 /// What can be said of a check or a condition.
@@ -100,6 +100,9 @@ impl Check {
                 let needles = pattern.needles();
                 maybe(needles.is_empty() || needles.iter().any(|needle| lower.contains(&**needle)))
             }
+            (Self::Bool(bool), Guess::Other(known)) => {
+                maybe(!words(*bool).iter().all(|word| known.text(word)))
+            }
             (Self::Cidr(net), Guess::Other(known)) => maybe(!known.net(net)),
             // An address or a number reads the same in lower case; a time may not.
             (Self::Number(..) | Self::Bool(_) | Self::Cidr(_), Guess::Text(lower)) => {
@@ -167,8 +170,8 @@ impl Check {
             Self::Text(test) => {
                 matches!(test, TextTest::Like(Likeness::Is, _) | TextTest::OneOf(_) | TextTest::Anything)
             }
-            Self::Regex(_) | Self::Number(..) | Self::Bool(_) | Self::Cidr(_) => false,
-            Self::Null | Self::Field(..) | Self::Time(..) => true,
+            Self::Regex(_) | Self::Number(..) | Self::Cidr(_) => false,
+            Self::Bool(_) | Self::Null | Self::Field(..) | Self::Time(..) => true,
             Self::Not(check) => check.tells_named_texts_only(),
             Self::Any(checks) | Self::All(checks) => checks.iter().all(Self::tells_named_texts_only),
         }
@@ -178,6 +181,7 @@ impl Check {
     pub(crate) fn texts<'t>(&'t self, with: &mut dyn FnMut(Cow<'t, str>)) {
         match self {
             Self::Text(test) => test.texts(with),
+            Self::Bool(bool) => words(*bool).iter().for_each(|word| with((*word).into())),
             Self::Not(check) => check.texts(with),
             Self::Any(checks) | Self::All(checks) => checks.iter().for_each(|check| check.texts(with)),
             _ => {}

@@ -6,7 +6,9 @@ mod common;
 
 mod bait;
 mod errors;
+mod habits;
 mod replay;
+mod rules;
 mod scan;
 mod small;
 mod store;
