@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let (mut written, mut number) = (0, 0_u64);
     while written < wanted {
-        let line = vary(lines[number as usize % lines.len()], number);
+        let line =
+            vary(lines[number as usize % lines.len()], number, tenants.map_or(40, |tenants| 10 * tenants));
         let line = match tenants {
             // Neighbours in the log are of different tenants, as they are in a real one.
             Some(tenants) => rent(line, number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, tenants),
@@ -47,8 +48,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The line with an id and times that follow from `number`.
-fn vary(line: &str, number: u64) -> String {
+/// The line with an id and times that follow from `number`, at `rate` events a second: ten for each tenant, as in the
+/// recording, and forty where there are none.
+fn vary(line: &str, number: u64, rate: u64) -> String {
     let mut line = line.to_owned();
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let id = format!(
@@ -59,8 +61,7 @@ fn vary(line: &str, number: u64) -> String {
         mixed >> 4 & 0xfff
     );
     overwrite(&mut line, ID, &id);
-    // Forty events a second, as a small cluster has.
-    let (seconds, micros) = (number / 40, number % 40 * 25_000);
+    let (seconds, micros) = (number / rate, number % rate * 1_000_000 / rate);
     let time = format!(
         "2026-11-{:02}T{:02}:{:02}:{:02}.{micros:06}Z",
         1 + seconds / 86_400 % 28,

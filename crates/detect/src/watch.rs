@@ -171,7 +171,8 @@ impl Watch {
             return self.desk.suppress(Duty::Excepted, finding);
         }
         let hourly = rules.settings.hourly;
-        match self.throttle.take(&finding.cluster, &rule.name, hourly, finding.time) {
+        let actor = finding.actor.user.as_deref().unwrap_or_default();
+        match self.throttle.take(&finding.cluster, &rule.name, actor, hourly, finding.time) {
             Throttled::Pass => tell(Outcome::Finding(finding)),
             Throttled::First => {
                 tell(Outcome::Finding(throttled(&finding, rule, hourly)));
@@ -187,11 +188,13 @@ fn throttled(finding: &Finding, rule: &Rule, hourly: u32) -> Finding {
     let name = &rule.name;
     Finding {
         rule: "rules.throttled".to_owned(),
-        severity: Severity::Low,
-        title: format!("The rule {name} was met more than {hourly} times in one hour"),
+        title: format!(
+            "{} was found more than {hourly} times in one hour by the rule {name}",
+            finding.actor.user.as_deref().unwrap_or("A client without a credential")
+        ),
         attack: Vec::new(),
         notes: vec![
-            format!("What {name} finds until the hour is over is counted and not told."),
+            format!("What {name} finds of them until the hour is over is counted and not told."),
             format!(
                 "Who rightly does this goes into `rules.exceptions`; `rules.off: [{name}]` switches the rule off; \
                  `rules.hourly` sets how many findings of one rule are told."
@@ -229,8 +232,8 @@ fn novel(finding: &Finding, new: Novelty) -> Finding {
 }
 
 fn worded(finding: &Finding, rule: &Rule, mut notes: Vec<String>) -> Finding {
-    notes.extend(rule.fix.as_ref().map(|fix| format!("What to do: {fix}")));
-    notes.extend(rule.unseen.as_ref().map(|unseen| format!("Not seen: {unseen}")));
+    notes.extend(rule.fix.as_ref().map(|fix| format!("What to do ({}): {fix}", rule.name)));
+    notes.extend(rule.unseen.as_ref().map(|unseen| format!("Not seen ({}): {unseen}", rule.name)));
     Finding {
         rule: format!("rules.{}", rule.name),
         severity: rule.level.severity(),

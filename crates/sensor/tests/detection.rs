@@ -78,7 +78,7 @@ rules:
   exceptions:
   - {rule: shell, actor: 'system:serviceaccount:ci:*', namespace: ci, reason: the runners do, until: 2027-03-31}
   - {actor: jane, reason: on call, until: '2027-03-31T18:00:00+02:00'}
-habits: {learn: 7d, requests: 500, identities: 1000}
+habits: {learn: 168h, requests: 500, identities: 1000}
 ",
     );
     let names = config.rules.paths.iter().map(|path| path.to_str().unwrap()).collect::<Vec<_>>();
@@ -122,7 +122,7 @@ fn what_is_wrong_is_refused_with_its_place() {
 fn an_exception_says_of_what_and_why_and_its_end_is_a_day_or_a_moment() {
     let exception = |text: &str| format!("rules:\n  exceptions:\n  - {text}");
     let refused = |text: &str, parts: &[&str]| assert_refused(&exception(text), parts);
-    refused("{rule: shell}", &["line 5, column 5", "missing field `reason`"]);
+    refused("{rule: shell}", &["line 5, column 6", "missing field `reason`"]);
     refused("{rule: shell, reason: ' '}", &["line 5, column 27", "the `reason` is empty"]);
     refused("{reason: because}", &["line 5, column 5", "everybody from every rule", "`namespace`"]);
     refused("{actr: jane, reason: because}", &["line 5, column 6", "did you mean `actor`?"]);

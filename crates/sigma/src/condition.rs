@@ -3,16 +3,16 @@
 mod compile;
 mod member;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use rsigma_parser::ArrayQuantifier;
 
-pub(crate) use compile::{compile, compile_filter};
+pub(crate) use compile::compile;
 use member::members;
 
 use crate::{
     AuditLevel,
-    field::{Field, Look, Path, Place, Reckoned, Value},
+    field::{Field, Look, Path, Place, Reckoned, Slot, VOLATILE_IN_QUERIES, Value},
     matcher::{Check, Guess, Truth},
 };
 
@@ -149,7 +149,10 @@ impl Test {
     /// True where something is read that differs between two requests that are otherwise alike.
     pub(crate) fn reads_volatile(&self) -> bool {
         let mut reads = false;
-        self.fields(&mut |field, _| reads |= field.is_volatile());
+        self.fields(&mut |field, check| {
+            let uri = field.place == Place::Text(Slot::RequestUri);
+            reads |= field.is_volatile() || uri && check.is_some_and(names_volatile);
+        });
         reads
     }
 
@@ -180,6 +183,17 @@ impl Test {
             Self::Text(_) => 1_000,
         }
     }
+}
+
+/// Whether a check of a request's URI is about a part of its query that differs between requests that are alike.
+fn names_volatile(check: &Check) -> bool {
+    let mut names = false;
+    let mut look = |text: Cow<'_, str>| {
+        names |= VOLATILE_IN_QUERIES.iter().any(|key| text.contains(&key.to_lowercase()));
+    };
+    check.texts(&mut look);
+    check.needles(&mut look);
+    names
 }
 
 /// Whether `field` passes `check`; the many fields of one text without a list of values.

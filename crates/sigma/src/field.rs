@@ -19,12 +19,10 @@ mod pod;
 mod request;
 pub(crate) mod value;
 
-use rsigma_parser::fieldpath::unescape_brackets;
-
 pub(crate) use actor::KINDS;
 pub(crate) use body::Node;
 pub(crate) use look::Look;
-pub(crate) use names::{EXTENSIONS, FIELDS, MAPS};
+pub(crate) use names::{EXTENSIONS, FIELDS};
 pub(crate) use path::Path;
 pub(crate) use value::{Found, Value};
 
@@ -33,10 +31,12 @@ use crate::AuditLevel;
 /// What begins the names of the extensions.
 pub(crate) const EXTENSION: &str = "sundew.";
 
+/// The keys of a query that differ between two requests that are otherwise alike.
+pub(crate) const VOLATILE_IN_QUERIES: [&str; 2] = ["resourceVersion", "timeoutSeconds"];
+
 /// A field of an event, by its name in rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
-    name: Box<str>,
     pub(crate) place: Place,
 }
 
@@ -179,12 +179,7 @@ impl Field {
         if place == Place::Nowhere && (name.starts_with(EXTENSION) || name == "sundew") {
             return Err(NoSuchExtension { name: name.to_owned(), nearest: nearest_extension(name) });
         }
-        Ok(Self { name: unescape_brackets(name).into(), place })
-    }
-
-    /// The name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+        Ok(Self { place })
     }
 
     /// Whether an audit event can have it.
@@ -201,14 +196,11 @@ impl Field {
         }
     }
 
-    /// True for what differs between two requests that are otherwise alike.
+    /// True for what differs between two requests that are otherwise alike: what [`sundew_audit::print`] passes over.
     pub(crate) fn is_volatile(&self) -> bool {
         match &self.place {
             Place::Text(slot) => slot.is_volatile(),
-            // How long the API server took (`apiserver.latency.k8s.io/etcd` …).
-            Place::Annotation(key) => key.starts_with("apiserver.latency.k8s.io/"),
-            Place::Whole(Whole::Annotations) => false,
-            Place::Body(_, path) => path.is_volatile(),
+            Place::Query(key) => VOLATILE_IN_QUERIES.contains(&&**key),
             _ => false,
         }
     }

@@ -1,7 +1,8 @@
 //! Values as rules write them, compiled to checks of what a field holds.
 //!
 //! What a value means follows the Sigma specification, and where that is silent `rsigma-eval`, the reference that the
-//! tests hold this against. Wherever the two part on purpose, `tests/differential.rs` lists it with the reason.
+//! tests hold this against. So a field that is absent meets nothing but null and `exists: false`: it is not unlike any
+//! value either (`neq`). Wherever the two part on purpose, `tests/differential/listed.rs` says so with the reason.
 
 mod compile;
 mod encode;
@@ -38,8 +39,8 @@ pub(crate) enum Check {
     Bool(bool),
     /// The field is absent or null.
     Null,
-    /// Some value is an address in this network.
-    Cidr(IpNet),
+    /// Some value is an address in one of these networks.
+    Cidr(Box<[IpNet]>),
     /// Some value is like some value of another field, as texts.
     Field(Box<Field>, Likeness, Case),
     /// Some value is a time of which this part is so much.
@@ -111,7 +112,10 @@ impl Check {
             Self::Regex(pattern) => pattern.is_match(&value.text()),
             Self::Number(comparison, number) => value.number().is_some_and(|n| comparison.holds(n, *number)),
             Self::Bool(wanted) => means(value) == Some(*wanted),
-            Self::Cidr(net) => value.text().parse::<IpAddr>().is_ok_and(|address| net.contains(&address)),
+            Self::Cidr(nets) => {
+                let address = value.text().parse::<IpAddr>();
+                address.is_ok_and(|address| nets.iter().any(|net| net.contains(&address)))
+            }
             Self::Time(part, number) => time::part_of(&value.text(), *part) == Some(*number),
             Self::Null | Self::Field(..) | Self::Not(_) | Self::Any(_) | Self::All(_) => false,
         }

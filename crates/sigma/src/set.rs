@@ -94,11 +94,6 @@ impl RuleSet {
         self.reads_volatile
     }
 
-    #[cfg(test)]
-    pub(crate) fn tests_for_scratch(&self) -> &[Test] {
-        &self.tests
-    }
-
     /// What correlations need.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan

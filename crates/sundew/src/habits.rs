@@ -11,7 +11,7 @@ use anyhow::{Context, Error, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use sundew_decoy::yaml::nearest;
-use sundew_habits::{Kept, Memory, Settings, Shown};
+use sundew_habits::{Kept, Memory, Settings, Shown, shown::ShownHabit};
 use sundew_sensor::config::habits_settings;
 use sundew_store::{Commit, Remembered, Store, StoreError};
 
@@ -29,6 +29,10 @@ const ROWS: usize = 40;
 const AT_ONCE: usize = 10_000;
 /// The store in the folder of `sundew replay --state`.
 const STATE: &str = "sundew.db";
+/// On a terminal narrower than this, the list has fewer columns.
+const NARROW: usize = 100;
+/// On a terminal narrower than this, a habit's first time is not shown.
+const WIDE: usize = 120;
 /// How wide the column of keys is.
 const KEY: usize = 8;
 
@@ -119,14 +123,24 @@ fn named(known: &[(String, String, u64)], named: &str) -> Result<Vec<(String, St
     if !found.is_empty() {
         return Ok(found);
     }
-    let meant = nearest(&account, known.iter().map(|(_, user, _)| user.as_str()));
-    let meant = meant.map_or(String::new(), |user| format!(" (did you mean `{user}`?)"));
+    // What all ServiceAccounts have in common would make any of them look near.
+    let (prefix, asked) = brief(&account);
+    let near = known.iter().map(|(_, user, _)| brief(user)).filter(|(other, _)| *other == prefix);
+    let meant = nearest(asked, near.map(|(_, user)| user));
+    let meant = meant.map_or(String::new(), |user| format!(" (did you mean `{prefix}{user}`?)"));
     bail!("nothing was learnt of `{named}`{meant}; `sundew habits list` lists who is known");
+}
+
+/// A user name in two: what all users of its kind begin with, and what tells them apart.
+fn brief(user: &str) -> (&str, &str) {
+    let common = ["system:serviceaccount:", "system:node:"].iter().find(|common| user.starts_with(**common));
+    user.split_at(common.map_or(0, |common| common.len()))
 }
 
 fn list(args: &args::HabitsList) -> Result<Exit> {
     let memory = Place::of(&args.kept)?.read()?;
     let mut all = known(&memory, &args.kept)?;
+    let nothing = all.is_empty();
     if let Some(text) = &args.search {
         all.retain(|(_, user, _)| user.to_lowercase().contains(&text.to_lowercase()));
     }
@@ -147,23 +161,38 @@ fn list(args: &args::HabitsList) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     if all.is_empty() {
-        page.line("Nobody is known who is like this.");
+        page.line(if nothing {
+            "Nothing was learnt yet; a sensor that runs writes what is new within a minute or two."
+        } else {
+            "Nobody is known who is like this."
+        });
         page.finish(None)?;
         return Ok(Exit::Clean);
     }
     let several = all.iter().any(|(cluster, ..)| *cluster != all[0].0);
-    let row = |s: Shown| {
-        let mut row = vec![s.identity, s.class, count(s.requests), count(s.refused), minute(s.last)];
-        if several {
-            row.insert(1, s.cluster);
-        }
-        row.push(if s.known { "yes".to_owned() } else { s.missing.unwrap_or_else(|| "no".to_owned()) });
-        row
+    // What people look at has short names; what is searched has those of the audit log.
+    let short = page.is_terminal();
+    let narrow = page.width().is_some_and(|width| width < NARROW);
+    let columns = ["IDENTITY", "CLUSTER", "KIND", "REQUESTS", "REFUSED", "LATEST", "KNOWN WELL"];
+    let kept = |column: &&str| match *column {
+        "CLUSTER" => several,
+        "REFUSED" | "LATEST" => !narrow,
+        _ => true,
     };
-    let mut headers = vec!["IDENTITY", "KIND", "REQUESTS", "REFUSED", "LATEST", "KNOWN WELL"];
-    if several {
-        headers.insert(1, "CLUSTER");
-    }
+    let row = |s: Shown| {
+        let cell = |column| match column {
+            "IDENTITY" if short => account(&s.identity),
+            "IDENTITY" => s.identity.clone(),
+            "CLUSTER" => s.cluster.clone(),
+            "KIND" => s.class.clone(),
+            "REQUESTS" => count(s.requests),
+            "REFUSED" => count(s.refused),
+            "LATEST" => minute(s.last),
+            _ => if s.known { "yes" } else { "not yet" }.to_owned(),
+        };
+        columns.iter().filter(|column| kept(column)).map(|column| cell(column)).collect()
+    };
+    let headers: Vec<&str> = columns.iter().filter(|column| kept(column)).copied().collect();
     page.columns(&headers, &shown.map(row).collect::<Vec<_>>());
     if all.len() > rows {
         page.faint(2, &format!("… {} more; --limit 0 lists all", count((all.len() - rows) as u64)));
@@ -197,26 +226,27 @@ fn print(page: &mut Page, shown: &Shown) {
         (false, None) => "not well enough, so nothing new is told".to_owned(),
     };
     page.entry(2, "Known", KEY, &known);
-    let mut rest = shown.habits.as_slice();
-    while let Some(first) = rest.first() {
-        let end = rest.iter().position(|habit| habit.aspect != first.aspect).unwrap_or(rest.len());
-        let (habits, others) = rest.split_at(end);
-        rest = others;
-        page.heading(&title(&first.aspect), "");
-        let row = |habit: &sundew_habits::shown::ShownHabit| {
-            vec![
-                count(habit.allowed),
-                count(habit.refused),
-                minute(habit.first),
-                minute(habit.last),
-                habit.what.clone(),
-            ]
+    let with_first = page.width().is_none_or(|width| width >= WIDE);
+    for habits in shown.habits.chunk_by(|one, next| one.aspect == next.aspect) {
+        page.heading(&title(&habits[0].aspect), "");
+        let row = |habit: &ShownHabit| {
+            let mut row = vec![count(habit.allowed), count(habit.refused)];
+            if with_first {
+                row.push(minute(habit.first));
+            }
+            row.extend([minute(habit.last), habit.what.clone()]);
+            row
         };
-        page.columns(
-            &["ALLOWED", "REFUSED", "FIRST", "LATEST", "WHAT"],
-            &habits.iter().map(row).collect::<Vec<_>>(),
-        );
+        let headers = ["ALLOWED", "REFUSED", "FIRST", "LATEST", "WHAT"].into_iter();
+        let headers: Vec<&str> = headers.filter(|header| with_first || *header != "FIRST").collect();
+        page.columns(&headers, &habits.iter().map(row).collect::<Vec<_>>());
     }
+}
+
+/// `shop/orders` for a ServiceAccount.
+fn account(user: &str) -> String {
+    let account = user.strip_prefix("system:serviceaccount:");
+    account.map_or_else(|| user.to_owned(), |account| account.replacen(':', "/", 1))
 }
 
 /// The heading of an aspect: `client` is `Clients`.
@@ -268,10 +298,11 @@ fn reset(args: &args::HabitsReset) -> Result<Exit> {
 fn own(path: &Path) -> Result<Store> {
     match Store::open(path) {
         Ok((store, _)) => Ok(store),
-        Err(error @ StoreError::Owned { .. }) => {
-            let why = "a sensor runs with this store, and would write back what is forgotten; stop it first";
-            Err(Error::new(error).context(why))
-        }
+        // What the error itself advises is for who wants to start a second sensor.
+        Err(StoreError::Owned { .. }) => bail!(
+            "a sensor runs with this store, {}, and would write back what is forgotten; stop it first",
+            path.display()
+        ),
         Err(error) => Err(error).with_context(|| format!("cannot open {}", path.display())),
     }
 }

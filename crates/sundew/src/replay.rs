@@ -29,8 +29,8 @@ use crate::{
 
 /// How many incidents may be open at a time: past this the longest silent one is printed early.
 const MAX_OPEN: usize = 100_000;
-/// How wide the column of rules is.
-const RULE: usize = 32;
+/// How wide the column of rules is: the longest name that comes with the program, which `sundew rules show` wants whole.
+const RULE: usize = 42;
 
 pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
     let inventory = decoys::inventory(&args.decoys, args.cluster.as_deref())?;

@@ -26,7 +26,7 @@ pub struct RuleSettings {
     pub off: Vec<String>,
     /// Who may do what.
     pub exceptions: Vec<Exception>,
-    /// How many findings of one rule are told an hour; the rest is counted, and that it is so is told.
+    /// How many findings of one rule about one actor are told an hour; the rest is counted, and that it is so is told.
     pub hourly: u32,
 }
 

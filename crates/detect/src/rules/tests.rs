@@ -283,8 +283,15 @@ fn the_exception_that_holds_is_given_with_its_reason() {
 }
 
 /// What becomes of `times` findings in a row.
+#[test]
+fn the_noise_of_one_actor_covers_no_other() {
+    let mut throttle = Throttle::default();
+    take(&mut throttle, "prod", "shell", 10, "2026-11-21T12:10:00Z");
+    assert_eq!(throttle.take("prod", "shell", "eve", 2, at("2026-11-21T12:10:00Z")), Throttled::Pass);
+}
+
 fn take(throttle: &mut Throttle, cluster: &str, rule: &str, times: usize, time: &str) -> Vec<Throttled> {
-    (0..times).map(|_| throttle.take(cluster, rule, 2, at(time))).collect()
+    (0..times).map(|_| throttle.take(cluster, rule, "mallory", 2, at(time))).collect()
 }
 
 #[test]
@@ -310,7 +317,7 @@ fn events_out_of_order_and_a_clock_in_the_future_count_in_their_own_hour() {
     assert_eq!(take(&mut throttle, "prod", "shell", 2, "2026-11-21T12:10:00Z"), [First, Drop]);
     assert_eq!(take(&mut throttle, "prod", "shell", 2, "1969-12-31T23:10:00Z"), [First, Drop]);
     for time in [Timestamp::MIN, Timestamp::MAX] {
-        assert_eq!(throttle.take("prod", "shell", 2, time), Pass);
+        assert_eq!(throttle.take("prod", "shell", "mallory", 2, time), Pass);
     }
 }
 
@@ -318,8 +325,8 @@ fn events_out_of_order_and_a_clock_in_the_future_count_in_their_own_hour() {
 fn none_an_hour_tells_only_that_it_is_so() {
     let mut throttle = Throttle::default();
     let time = at("2026-11-21T12:10:00Z");
-    assert_eq!(throttle.take("prod", "shell", 0, time), Throttled::First);
-    assert_eq!(throttle.take("prod", "shell", 0, time), Throttled::Drop);
+    assert_eq!(throttle.take("prod", "shell", "mallory", 0, time), Throttled::First);
+    assert_eq!(throttle.take("prod", "shell", "mallory", 0, time), Throttled::Drop);
 }
 
 #[test]
@@ -333,7 +340,7 @@ fn what_was_held_back_is_said_once_the_hour_is_over() {
     assert_eq!(held.len(), 1, "{held:?}");
     assert_eq!(
         held[0].note(),
-        "in the hour from 2026-11-21 12:00 UTC 7 more findings of the rule shell were counted and not told"
+        "in the hour from 2026-11-21 12:00 UTC 7 more findings of the rule shell about mallory were counted and not told"
     );
     assert_eq!(throttle.ended(at("2026-11-21T13:00:00Z")), []);
     assert_eq!(throttle.ended(at("2026-11-21T14:00:00Z"))[0].count, 1);
@@ -346,7 +353,7 @@ fn however_many_rules_and_hours_there_are_it_stays_small_and_nothing_is_lost_of_
     take(&mut throttle, "prod", "shell", 5, "2026-11-21T12:10:00Z");
     for hour in 1..30_000 {
         let time = start + SignedDuration::from_hours(hour);
-        assert_eq!(throttle.take("prod", "other", 2, time), Throttled::Pass);
+        assert_eq!(throttle.take("prod", "other", "mallory", 2, time), Throttled::Pass);
     }
     assert!(throttle.len() <= 10_000);
     let held = throttle.ended(at("2026-11-21T13:00:00Z"));

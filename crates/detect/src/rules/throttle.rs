@@ -26,6 +26,8 @@ pub struct Held {
     pub cluster: String,
     /// The rule's name.
     pub rule: String,
+    /// Whom it was about; empty for whoever gave no credential.
+    pub actor: String,
     /// When the hour began.
     pub since: Timestamp,
     /// How many findings were counted alone.
@@ -35,11 +37,12 @@ pub struct Held {
 impl Held {
     /// The same in a sentence.
     pub fn note(&self) -> String {
-        let Self { rule, since, count, .. } = self;
+        let Self { rule, actor, since, count, .. } = self;
+        let actor = if actor.is_empty() { "nobody known" } else { actor };
         let plural = if *count == 1 { "" } else { "s" };
         let hour = since.strftime("%Y-%m-%d %H:%M UTC");
         format!(
-            "in the hour from {hour} {count} more finding{plural} of the rule {rule} were counted and not told"
+            "in the hour from {hour} {count} more finding{plural} of the rule {rule} about {actor} were counted and not told"
         )
     }
 }
@@ -59,6 +62,8 @@ pub struct Throttle {
 struct Key {
     cluster: Box<str>,
     rule: Box<str>,
+    /// Who: one identity's noise must not cover another's deed.
+    actor: Box<str>,
     /// Hours since 1970.
     hour: i64,
 }
@@ -71,10 +76,18 @@ struct Hour {
 }
 
 impl Throttle {
-    /// What becomes of a finding of `rule` in `cluster` at `time`, where `hourly` of a rule are told an hour.
-    pub fn take(&mut self, cluster: &str, rule: &str, hourly: u32, time: Timestamp) -> Throttled {
+    /// What becomes of a finding of `rule` about `actor` in `cluster` at `time`, where `hourly` of a rule and an actor are
+    /// told an hour. Whoever gave no credential is one actor.
+    pub fn take(
+        &mut self,
+        cluster: &str,
+        rule: &str,
+        actor: &str,
+        hourly: u32,
+        time: Timestamp,
+    ) -> Throttled {
         let hour = time.as_second().div_euclid(HOUR);
-        let key = Key { cluster: cluster.into(), rule: rule.into(), hour };
+        let key = Key { cluster: cluster.into(), rule: rule.into(), actor: actor.into(), hour };
         self.turn += 1;
         if self.hours.len() >= MOST && !self.hours.contains_key(&key) {
             self.forget();
@@ -101,7 +114,9 @@ impl Throttle {
         let over: Vec<Key> = self.hours.keys().filter(|key| key.hour < hour).cloned().collect();
         over.iter().for_each(|key| self.end(key));
         let mut held = std::mem::take(&mut self.held);
-        held.sort_by(|a, b| (a.since, &a.cluster, &a.rule).cmp(&(b.since, &b.cluster, &b.rule)));
+        held.sort_by(|a, b| {
+            (a.since, &a.cluster, &a.rule, &a.actor).cmp(&(b.since, &b.cluster, &b.rule, &b.actor))
+        });
         held
     }
 
@@ -113,8 +128,8 @@ impl Throttle {
     fn end(&mut self, key: &Key) {
         let Some(Hour { dropped: count @ 1.., .. }) = self.hours.remove(key) else { return };
         let since = Timestamp::from_second(key.hour.saturating_mul(HOUR)).unwrap_or_default();
-        let (cluster, rule) = (key.cluster.to_string(), key.rule.to_string());
-        self.held.push(Held { cluster, rule, since, count });
+        let (cluster, rule, actor) = (key.cluster.to_string(), key.rule.to_string(), key.actor.to_string());
+        self.held.push(Held { cluster, rule, actor, since, count });
     }
 
     /// Makes room: the quarter that was silent longest goes, so that this is rare.

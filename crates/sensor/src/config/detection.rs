@@ -1,6 +1,6 @@
 //! What a configuration says about rules and habits.
 
-use std::{borrow::Cow, num::NonZero, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf};
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -23,15 +23,16 @@ pub struct RulesConfig {
     pub off: Vec<String>,
     /// Who may do what a rule tells of.
     pub exceptions: Vec<ExceptionConfig>,
-    /// How many findings of one rule are told an hour, in each cluster. That a rule fires more often is told once an hour,
+    /// How many findings of one rule about one actor are told an hour, in each cluster. That a rule fires more often is told once an hour,
     /// and the rest is counted.
-    pub hourly: NonZero<u32>,
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(range(min = 1))]
+    pub hourly: u32,
 }
 
 impl Default for RulesConfig {
     fn default() -> Self {
         let RuleSettings { builtin, off, hourly, .. } = RuleSettings::default();
-        let hourly = NonZero::new(hourly).unwrap_or(NonZero::<u32>::MIN);
         Self { builtin, paths: Vec::new(), off, exceptions: Vec::new(), hourly }
     }
 }
@@ -43,7 +44,7 @@ impl RulesConfig {
             builtin: self.builtin,
             off: self.off.clone(),
             exceptions: self.exceptions.iter().map(ExceptionConfig::exception).collect(),
-            hourly: self.hourly.get(),
+            hourly: self.hourly,
         }
     }
 }
@@ -52,7 +53,8 @@ impl RulesConfig {
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExceptionConfig {
-    /// The rule's name or id; every rule where none is given.
+    /// The rule's name or id, as `shell_opened`; of habits and token checks what findings say, as `habits.new_client`.
+    /// All of them where none is given.
     #[schemars(default)]
     pub rule: Option<String>,
     /// The user name, such as `system:serviceaccount:ci:runner`; a `*` at its end stands for any characters.
@@ -114,6 +116,11 @@ fn actor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
     Ok(text)
 }
 
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    if number == 0 { Err(D::Error::custom("0 is too few; give 1 or more")) } else { Ok(number) }
+}
+
 fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.trim().is_empty() {
@@ -172,18 +179,16 @@ pub struct HabitsConfig {
     /// How many requests of it must have been seen.
     pub requests: u64,
     /// How many identities are remembered; over this, those that were silent longest and least used are forgotten.
-    pub identities: NonZero<usize>,
+    #[serde(deserialize_with = "at_least_one")]
+    #[schemars(range(min = 1))]
+    pub identities: u32,
 }
 
 impl Default for HabitsConfig {
     fn default() -> Self {
         let Settings { learn_for, least_requests, identities, .. } = Settings::default();
-        Self {
-            enabled: true,
-            learn: learn_for,
-            requests: least_requests,
-            identities: NonZero::new(identities).unwrap_or(NonZero::<usize>::MIN),
-        }
+        let identities = u32::try_from(identities).unwrap_or(u32::MAX);
+        Self { enabled: true, learn: learn_for, requests: least_requests, identities }
     }
 }
 
@@ -194,7 +199,7 @@ impl HabitsConfig {
         enabled.then(|| Settings {
             learn_for: *learn,
             least_requests: *requests,
-            identities: identities.get(),
+            identities: usize::try_from(*identities).unwrap_or(usize::MAX),
             ..Settings::default()
         })
     }

@@ -23,7 +23,7 @@ enum Scope {
 
 type Named = HashMap<String, Arc<Test>>;
 
-/// The test that a rule's detections and conditions mean. Of several conditions any is enough.
+/// The test that the detections and conditions of a rule or a filter mean. Of several conditions any is enough.
 ///
 /// # Errors
 ///
@@ -37,15 +37,6 @@ pub(crate) fn compile(detections: &Detections) -> Result<Test, Fault> {
     let tests =
         conditions.iter().map(|condition| of_condition(condition, &named)).collect::<Result<_, _>>()?;
     Ok(any(tests))
-}
-
-/// The test that the detections of a filter mean: it must be met for a rule that the filter applies to.
-///
-/// # Errors
-///
-/// As [`compile`].
-pub(crate) fn compile_filter(detections: &Detections) -> Result<Test, Fault> {
-    compile(detections)
 }
 
 /// In the order of their names, that the first error is always the same.

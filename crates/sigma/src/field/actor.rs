@@ -1,5 +1,7 @@
 //! Who somebody is, by the name that the API server authenticated.
 
+use sundew_habits::Class;
+
 /// What kind of actor: `sundew.actor.kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -38,74 +40,16 @@ impl Kind {
 /// What begins a ServiceAccount's user name.
 const ACCOUNT: &str = "system:serviceaccount:";
 
-/// The accounts in kube-system that kube-controller-manager makes itself tokens for
-/// (`--use-service-account-credentials`, which kubeadm and its kin set): those of
-/// `cmd/kube-controller-manager/names/controller_names.go` as far as they talk to the API server.
-const CONTROLLERS: [&str; 46] = [
-    "attachdetach-controller",
-    "bootstrap-signer",
-    "certificate-controller",
-    "cloud-node-controller",
-    "cloud-provider",
-    "clusterrole-aggregation-controller",
-    "cronjob-controller",
-    "daemon-set-controller",
-    "deployment-controller",
-    "device-taint-eviction-controller",
-    "disruption-controller",
-    "endpoint-controller",
-    "endpointslice-controller",
-    "endpointslicemirroring-controller",
-    "ephemeral-volume-controller",
-    "expand-controller",
-    "generic-garbage-collector",
-    "horizontal-pod-autoscaler",
-    "job-controller",
-    "kube-apiserver-serving-clustertrustbundle-publisher",
-    "legacy-service-account-token-cleaner",
-    "namespace-controller",
-    "node-controller",
-    "node-ipam-controller",
-    "persistent-volume-binder",
-    "pod-garbage-collector",
-    "pv-protection-controller",
-    "pvc-protection-controller",
-    "replicaset-controller",
-    "replication-controller",
-    "resource-claim-controller",
-    "resourcequota-controller",
-    "root-ca-cert-publisher",
-    "route-controller",
-    "selinux-warning-controller",
-    "service-account-controller",
-    "service-ca-cert-publisher",
-    "service-cidrs-controller",
-    "service-controller",
-    "statefulset-controller",
-    "storage-version-migrator-controller",
-    "taint-eviction-controller",
-    "token-cleaner",
-    "ttl-after-finished-controller",
-    "ttl-controller",
-    "validatingadmissionpolicy-status-controller",
-];
-
 /// The kind of the actor of this user name, empty where there is none.
 pub(crate) fn kind(username: &str) -> Kind {
-    let Some(rest) = username.strip_prefix("system:") else {
-        return if username.is_empty() { Kind::Unauthenticated } else { Kind::Human };
-    };
-    if let Some((namespace, name)) = account(username) {
-        let own = namespace == "kube-system" && CONTROLLERS.binary_search(&name).is_ok();
-        return if own { Kind::Controller } else { Kind::Workload };
+    match Class::of(username) {
+        Some(Class::Workload) => Kind::Workload,
+        Some(Class::Controller) => Kind::Controller,
+        Some(Class::Node) => Kind::Node,
+        Some(Class::Human) => Kind::Human,
+        None if username.is_empty() => Kind::Unauthenticated,
+        None => Kind::Anonymous,
     }
-    if rest.starts_with("node:") {
-        return Kind::Node;
-    }
-    if rest == "anonymous" {
-        return Kind::Anonymous;
-    }
-    if rest == "apiserver" || rest.starts_with("kube-") { Kind::Controller } else { Kind::Human }
 }
 
 /// Namespace and name of the ServiceAccount of this user name, if it is one.
@@ -116,11 +60,6 @@ pub(super) fn account(username: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn controllers_can_be_searched() {
-        assert!(CONTROLLERS.is_sorted());
-    }
 
     #[test]
     fn everybody_is_of_one_kind() {

@@ -41,15 +41,73 @@ impl Node<'_> {
             _ => None,
         }
     }
+
+    /// The same without borrowing.
+    fn into_owned<'o>(self) -> Node<'o> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Node::Null,
+            Self::Bool(bool) => Node::Bool(bool),
+            Self::Int(int) => Node::Int(int),
+            Self::Float(float) => Node::Float(float),
+            Self::Text(text) => Node::Text(own(text)),
+            Self::List(list) => Node::List(list.into_iter().map(Node::into_owned).collect()),
+            Self::Object(members) => {
+                Node::Object(members.into_iter().map(|(key, node)| (own(key), node.into_owned())).collect())
+            }
+            Self::Deep => Node::Deep,
+        }
+    }
 }
 
 /// Reads a body; none where it is no JSON.
 pub(super) fn read(json: &str) -> Option<Node<'_>> {
+    // What the client sent stands in a patch byte for byte, and Go takes more than serde_json does.
+    strict(json).or_else(|| mended(json).and_then(|mended| strict(&mended).map(Node::into_owned)))
+}
+
+fn strict(json: &str) -> Option<Node<'_>> {
     let left = Cell::new(MOST_VALUES);
     let mut reader = serde_json::Deserializer::from_str(json);
     let node = Seed { left: &left, deeper: DEEPEST }.deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     Some(node)
+}
+
+/// `json` without what Go takes and serde_json does not: half of a surrogate pair, which becomes U+FFFD, and a number too
+/// large for a float, which becomes 0. None where there is neither.
+fn mended(json: &str) -> Option<String> {
+    let mut text = String::with_capacity(json.len());
+    let (mut rest, mut in_text) = (json, false);
+    while let Some(first) = rest.chars().next() {
+        let (piece, instead) = match first {
+            '\\' if in_text => escape(rest),
+            '-' | '0'..='9' if !in_text => {
+                let part = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'e' | 'E');
+                let number = &rest[..rest.find(|c| !part(c)).unwrap_or(rest.len())];
+                (number, number.parse::<f64>().is_ok_and(f64::is_infinite).then_some("0"))
+            }
+            _ => (&rest[..first.len_utf8()], None),
+        };
+        in_text ^= piece == "\"";
+        text.push_str(instead.unwrap_or(piece));
+        rest = &rest[piece.len()..];
+    }
+    (text != json).then_some(text)
+}
+
+/// The escape that `text` begins with, a whole pair of surrogates as one, and what is to stand in its place if anything.
+fn escape(text: &str) -> (&str, Option<&'static str>) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (&text[..12], None),
+        (Some(0xD800..=0xDFFF), _) => (&text[..6], Some("\\uFFFD")),
+        (Some(_), _) => (&text[..6], None),
+        _ => (text.get(..2).unwrap_or(text), None),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -154,5 +212,35 @@ impl<'e> Visitor<'e> for Key {
 
     fn visit_str<E>(self, value: &str) -> Result<Cow<'e, str>, E> {
         Ok(Cow::Owned(value.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_go_takes_hides_nothing() {
+        for json in [
+            r#"{"a":"\ud800","hostPID":true}"#,
+            r#"{"a":"\ud800\u0041\udc00\"\\","hostPID":true}"#,
+            r#"{"\udfff":1e999,"hostPID":true}"#,
+            r#"{"a":[-1E+400,"é1e999"],"hostPID":true}"#,
+            r#"{"a":"\ud83d\ude00 \ud83d","hostPID":true}"#,
+        ] {
+            let node = read(json).unwrap_or(Node::Null);
+            assert_eq!(node.member("hostPID"), Some(&Node::Bool(true)), "{json}");
+        }
+        assert_eq!(
+            read(r#"{"a":"\ud83d\ude00 \ud83d"}"#).unwrap().member("a").unwrap().text(),
+            Some("😀 \u{fffd}")
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_stays_so() {
+        for json in [r#"{"a":"\ud800"#, r#"{"a":"\x"}"#, "{a:1e999}", "", "\\", r#""\"#, "é"] {
+            assert_eq!(read(json), None, "{json}");
+        }
     }
 }

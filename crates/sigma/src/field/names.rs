@@ -66,7 +66,7 @@ pub(crate) const FIELDS: &[Entry<Named>] = &[
 ];
 
 /// The names that are followed by a key or a path of the rule's choice.
-pub(crate) const MAPS: &[&str] = &[
+const MAPS: &[&str] = &[
     "user.extra.",
     "impersonatedUser.extra.",
     "authenticationMetadata.",

@@ -51,13 +51,6 @@ impl Path {
         self.steps.is_empty()
     }
 
-    /// True for what an object's every change changes.
-    pub(super) fn is_volatile(&self) -> bool {
-        let Some(Step::Keys(keys)) = self.steps.last() else { return false };
-        let last = keys.rsplit('.').next().unwrap_or_default();
-        ["resourceVersion", "creationTimestamp", "renewTime", "time", "generation"].contains(&last)
-    }
-
     /// The path without its first key, where that is `key`.
     pub(super) fn below(&self, key: &str) -> Option<Self> {
         let (Step::Keys(keys), later) = self.steps.split_first()? else { return None };

@@ -10,14 +10,25 @@ pub(super) fn path(uri: &str) -> Cow<'_, str> {
 }
 
 /// Every value of a query parameter, decoded. Keys may be encoded as well, which only who hides something does.
+///
+/// A pair that has a semicolon or a broken escape in it is not there for the API server (`url.ParseQuery` of Go leaves it
+/// out): `dryRun=All;` makes no rehearsal, and must not look like one.
 pub(super) fn query<'u>(uri: &'u str, key: &str) -> impl Iterator<Item = Cow<'u, str>> {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     let pairs = query.split('&').filter(move |pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        name == key || name.contains(['%', '+'])
+        (name == key || name.contains(['%', '+'])) && is_sound(pair)
     });
     let decoded = pairs.flat_map(|pair| form_urlencoded::parse(pair.as_bytes()));
     decoded.filter(move |(name, _)| name == key).map(|(_, value)| value)
+}
+
+/// Whether Go takes a pair of a query.
+fn is_sound(pair: &str) -> bool {
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let mut escapes = pair.bytes().enumerate().filter(|(_, byte)| *byte == b'%');
+    let bytes = pair.as_bytes();
+    !pair.contains(';') && escapes.all(|(at, _)| hex(bytes.get(at + 1)) && hex(bytes.get(at + 2)))
 }
 
 /// The words of the command that an exec runs. Not only of `pods/exec`: a kubelet that is spoken to through
@@ -81,6 +92,14 @@ mod tests {
     #[test]
     fn a_key_that_is_encoded_is_the_same_key() {
         assert_eq!(argv("/exec?stdin=true&c%6Fmmand=i%64&command").collect::<Vec<_>>(), ["id", ""]);
+    }
+
+    #[test]
+    fn a_pair_that_the_api_server_leaves_out_is_not_there() {
+        for uri in ["?dryRun=All;", "?dryRun;=All", "?dryRun=%zz", "?dryRun=All%", "?dryRun=All%4"] {
+            assert_eq!(query(uri, "dryRun").count(), 0, "{uri}");
+        }
+        assert_eq!(query("?a=b;&dryRun=%41ll&c=%", "dryRun").collect::<Vec<_>>(), ["All"]);
     }
 
     #[test]

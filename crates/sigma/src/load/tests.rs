@@ -126,3 +126,22 @@ fn a_rule_without_a_name_is_called_by_its_id_or_its_title() {
     assert_eq!(name_of(None, Some("i"), "T"), "i");
     assert_eq!(name_of(None, None, "Shell, opened in a Pod!"), "shell__opened_in_a_pod");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_text_makes_loading_panic(
+        pieces in proptest::collection::vec((0_usize..RULE.len(), 0_usize..8, "[ -~\n\u{e9}]{0,6}"), 0..6),
+    ) {
+        let mut text = RULE.to_owned();
+        for (at, length, piece) in pieces {
+            let at = at.min(text.len());
+            let until = (at + length).min(text.len());
+            if text.is_char_boundary(at) && text.is_char_boundary(until) {
+                text.replace_range(at..until, &piece);
+            }
+        }
+        let _ = crate::RuleSet::load(&[Source { name: "rules.yml".into(), text }]);
+    }
+}

@@ -117,7 +117,7 @@ fn encoded(text: &str, likeness: Likeness, modifiers: &Modifiers) -> Result<Chec
 /// An address alone is the network of that address.
 fn network(text: &str) -> Result<Check, Fault> {
     let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    net.map(Check::Cidr).ok_or_else(|| {
+    net.map(|net| Check::Cidr([net].into())).ok_or_else(|| {
         let advice = "write an address and the length of its prefix, such as 10.0.0.0/8 or fd00::/8";
         Fault::new(format!("`{text}` is no network"), advice).near(text)
     })
@@ -175,6 +175,15 @@ fn any(mut checks: Vec<Check>) -> Check {
         let all = AhoCorasick::new(&texts).ok()?;
         Some(TextTest::ContainsAny(Box::new(all), texts.into_iter().map(Into::into).collect()))
     });
+    let net = |check: &mut Check| match check {
+        Check::Cidr(nets) => Some(std::mem::take(nets)),
+        _ => None,
+    };
+    let nets: Vec<IpNet> = checks.iter_mut().filter_map(net).flatten().collect();
+    if !nets.is_empty() {
+        checks.retain(|check| !matches!(check, Check::Cidr(_)));
+        checks.push(Check::Cidr(nets.into()));
+    }
     if checks.len() == 1 { checks.swap_remove(0) } else { Check::Any(checks) }
 }
 

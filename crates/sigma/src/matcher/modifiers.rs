@@ -62,6 +62,8 @@ pub(super) struct Flags {
     pub(super) dot_is_all: bool,
 }
 
+const WIDE: &str = "another of `wide`, `utf16be` and `utf16`";
+
 impl Modifiers {
     /// # Errors
     ///
@@ -108,17 +110,13 @@ impl Modifiers {
             Modifier::All => self.all = true,
             Modifier::Neq => self.neq = true,
             Modifier::Cased => self.case = Case::Apart,
-            Modifier::Wide => {
-                set(&mut self.wide, Wide::Little, "wide", "another of `wide`, `utf16be` and `utf16`")?
+            Modifier::Wide => return set(&mut self.wide, Wide::Little, "wide", WIDE),
+            Modifier::Utf16be => return set(&mut self.wide, Wide::Big, "utf16be", WIDE),
+            Modifier::Utf16 => return set(&mut self.wide, Wide::Marked, "utf16", WIDE),
+            Modifier::Base64 => return set(&mut self.base64, Base64::Whole, "base64", "`base64offset`"),
+            Modifier::Base64Offset => {
+                return set(&mut self.base64, Base64::Offset, "base64offset", "`base64`");
             }
-            Modifier::Utf16be => {
-                set(&mut self.wide, Wide::Big, "utf16be", "another of `wide`, `utf16be` and `utf16`")?
-            }
-            Modifier::Utf16 => {
-                set(&mut self.wide, Wide::Marked, "utf16", "another of `wide`, `utf16be` and `utf16`")?
-            }
-            Modifier::Base64 => set(&mut self.base64, Base64::Whole, "base64", "`base64offset`")?,
-            Modifier::Base64Offset => set(&mut self.base64, Base64::Offset, "base64offset", "`base64`")?,
             Modifier::WindAsh => self.windash = true,
             Modifier::IgnoreCase => self.flags.any_case = true,
             Modifier::Multiline => self.flags.lines = true,

@@ -275,14 +275,68 @@ fn find_piece<'t>(text: &'t str, piece: &[Option<char>]) -> Option<&'t str> {
 }
 
 /// A text in lower case, without a copy where it is so already.
+#[inline]
 pub(crate) fn lower(text: &str) -> Cow<'_, str> {
-    // Without a way out of the loop it runs over many bytes at a time.
-    let (beyond, upper) = text.bytes().fold((false, false), |(beyond, upper), byte| {
-        (beyond | !byte.is_ascii(), upper | byte.is_ascii_uppercase())
-    });
-    match (beyond, upper) {
-        (true, _) => Cow::Owned(text.to_lowercase()),
-        (false, true) => Cow::Owned(text.to_ascii_lowercase()),
-        (false, false) => Cow::Borrowed(text),
+    match letters(text.as_bytes()) {
+        Letters::Lower => Cow::Borrowed(text),
+        Letters::Upper => Cow::Owned(text.to_ascii_lowercase()),
+        Letters::Beyond => Cow::Owned(text.to_lowercase()),
+    }
+}
+
+/// What letters a text has.
+#[derive(Debug, PartialEq, Eq)]
+enum Letters {
+    /// No upper case, all of it ASCII.
+    Lower,
+    /// Some upper case, all of it ASCII.
+    Upper,
+    /// Something beyond ASCII.
+    Beyond,
+}
+
+/// Every value of every event comes by here, and most are short: so eight bytes at a time, and the last eight once more
+/// instead of what is left of them one by one.
+#[inline]
+fn letters(bytes: &[u8]) -> Letters {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let (mut beyond, mut upper) = (0, 0);
+    let mut look = |word: u64| {
+        beyond |= word;
+        // The high bit of a byte is set by the first sum from `A` on, and by the second from behind `Z` on. Bytes of
+        // ASCII never carry over into the next; of others the result does not matter.
+        upper |= word.wrapping_add(0x3F * ONES) & !word.wrapping_add(0x25 * ONES);
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().for_each(|word| look(u64::from_le_bytes(*word)));
+    match bytes.last_chunk::<8>() {
+        Some(last) if !rest.is_empty() => look(u64::from_le_bytes(*last)),
+        _ => look(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))),
+    }
+    if beyond & HIGH != 0 {
+        return Letters::Beyond;
+    }
+    if upper & HIGH != 0 { Letters::Upper } else { Letters::Lower }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upper_case_and_what_is_beyond_ascii_are_seen_wherever_they_stand() {
+        for length in 0..40 {
+            let plain = "az@[`{~ 09".repeat(4)[..length].to_owned();
+            assert_eq!(letters(plain.as_bytes()), Letters::Lower, "{plain}");
+            for at in 0..length {
+                for (c, is) in [('A', Letters::Upper), ('Z', Letters::Upper), ('\u{e9}', Letters::Beyond)] {
+                    let mut text = plain.clone();
+                    text.replace_range(at..=at, &c.to_string());
+                    assert_eq!(letters(text.as_bytes()), is, "{text}");
+                    assert_eq!(lower(&text), text.to_lowercase());
+                }
+            }
+        }
     }
 }

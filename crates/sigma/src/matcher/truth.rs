@@ -103,7 +103,7 @@ impl Check {
             (Self::Bool(bool), Guess::Other(known)) => {
                 maybe(!words(*bool).iter().all(|word| known.text(word)))
             }
-            (Self::Cidr(net), Guess::Other(known)) => maybe(!known.net(net)),
+            (Self::Cidr(nets), Guess::Other(known)) => maybe(!nets.iter().all(|net| known.net(net))),
             // An address or a number reads the same in lower case; a time may not.
             (Self::Number(..) | Self::Bool(_) | Self::Cidr(_), Guess::Text(lower)) => {
                 self.met_by(Scalar::Text(lower)).into()
@@ -191,7 +191,7 @@ impl Check {
     /// The networks that it asks for or against.
     pub(crate) fn nets(&self, with: &mut dyn FnMut(IpNet)) {
         match self {
-            Self::Cidr(net) => with(*net),
+            Self::Cidr(nets) => nets.iter().for_each(|net| with(*net)),
             Self::Not(check) => check.nets(with),
             Self::Any(checks) | Self::All(checks) => checks.iter().for_each(|check| check.nets(with)),
             _ => {}

@@ -7,7 +7,7 @@ use rsigma_parser::{SPEC_VERSION_SUPPORTED, SigmaRule, is_unsupported};
 use super::{Loaded, RuleSet, Source};
 use crate::{
     LoadError, Rule,
-    condition::{Test, compile, compile_filter},
+    condition::{Test, compile},
     correlate::plan::{Draft, Plan},
     filter,
     index::Index,
@@ -97,7 +97,7 @@ fn detection<'d>(read: &'d SigmaRule, document: &Document, states: &mut u64) -> 
 
 /// Puts the filter's test behind that of each rule it applies to.
 fn apply(filter: &rsigma_parser::FilterRule, detections: &mut [Detection<'_>]) -> Result<(), Fault> {
-    let test = compile_filter(&filter.detection)?;
+    let test = compile(&filter.detection)?;
     let mut applied = false;
     for detection in detections {
         if filter::applies(filter, detection.read, &detection.rule.name) {

@@ -112,6 +112,12 @@ const DIFFERENCES: &[Difference] = &[
         ours: false,
     },
     Difference {
+        reason: "in a block for elements, too, a path through a list means any element, not only the first that has it",
+        selection: "{'requestObject.a[any].b.c': two}",
+        event: r#"{"requestObject":{"a":[{"b":[{"c":"one"},{"c":"two"}]}]}}"#,
+        ours: true,
+    },
+    Difference {
         reason: "an empty annotation is there, but an event without any has none of them as a whole",
         selection: "{annotations|exists: true}",
         event: r#"{"annotations":{}}"#,
@@ -123,7 +129,7 @@ const DIFFERENCES: &[Difference] = &[
 fn each_listed_difference_is_one() {
     for difference in DIFFERENCES {
         let both = Both::of(&format!(
-            "title: x\nlogsource: {{product: kubernetes}}\ndetection:\n  selection: {}\n  condition: selection\n",
+            "title: x\nsigma-version: 3\nlogsource: {{product: kubernetes}}\ndetection:\n  selection: {}\n  condition: selection\n",
             difference.selection
         ));
         let [ours, theirs] = both.judge(difference.event);

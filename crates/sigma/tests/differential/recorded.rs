@@ -116,7 +116,7 @@ fn follow(value: &Value, path: &str, with: &mut dyn FnMut(&Value)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_rules_on_recorded_events_have_the_verdicts_of_the_reference(

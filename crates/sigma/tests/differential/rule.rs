@@ -110,6 +110,28 @@ fn map(asked: &[Asked], tape: &mut Tape<'_>) -> Value {
     map.into()
 }
 
+/// A rule with blocks for the elements of lists, where they stand in these fields and have members called so.
+pub(crate) fn rule_with_blocks(lists: &[&str], members: &[Asked], tape: &mut Tape<'_>) -> Value {
+    let list = *tape.pick(lists);
+    let how = *tape.pick(&["any", "all", "all_or_empty", "none"]);
+    let (key, block) = match tape.number(5) {
+        0 => {
+            let (key, value) = item(tape.pick(members), members, tape);
+            (format!("{list}[{how}].{key}"), value)
+        }
+        1 => (format!("{list}[{how}]"), whole(tape.pick(members), tape)),
+        2 => (format!("{list}[{}]", tape.pick(&["0", "1", "-1"])), whole(tape.pick(members), tape)),
+        3 => {
+            let parts = json!({"x": map(members, tape), "y": map(members, tape), "condition": "x and not y"});
+            (format!("{list}[{how}]"), parts)
+        }
+        _ => (format!("{list}[{how}]"), map(members, tape)),
+    };
+    let detection =
+        json!({"selection": {key: block}, "condition": tape.pick(&["selection", "not selection"])});
+    json!({"title": "blocks", "sigma-version": 3, "logsource": {"product": "kubernetes"}, "detection": detection})
+}
+
 /// A piece of some text that events have, but none that an id or a time could have.
 fn keyword(asked: &[Asked], tape: &mut Tape<'_>) -> Value {
     let asked = tape.pick(asked);

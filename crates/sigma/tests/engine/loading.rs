@@ -108,9 +108,12 @@ fn only_rules_that_read_ids_or_times_are_volatile() {
         ("{requestReceivedTimestamp|hour: 3}", true),
         ("{objectRef.resourceVersion|exists: true}", true),
         ("{verb|fieldref: stageTimestamp}", true),
-        ("{annotations.apiserver.latency.k8s.io/etcd: x}", true),
-        ("{requestObject.metadata.resourceVersion: x}", true),
-        ("{requestObject.metadata.name: x}", false),
+        ("{sundew.query.resourceVersion: '0'}", true),
+        ("{sundew.query.limit: '500'}", false),
+        ("{requestURI|contains: 'resourceVersion=0'}", true),
+        ("{requestURI|re: '[?&]timeoutSeconds=[0-9]{4}'}", true),
+        ("{requestURI|contains: '/exec?'}", false),
+        ("{requestObject.metadata.resourceVersion: x}", false),
     ] {
         assert_eq!(load(&rule(selection)).set.reads_volatile(), volatile, "{selection}");
     }

@@ -16,7 +16,7 @@ fn thousand() -> String {
             "---\ntitle: rule {at}\ndetection:\n  sel: {{verb: {verb}, objectRef.namespace: team-{at}}}\n  \
              own: {{user.username|endswith: ':own-{at}'}}\n  condition: sel and not own\n"
         )
-        .unwrap();
+        .expect("a String takes everything");
     }
     text
 }

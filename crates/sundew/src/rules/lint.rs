@@ -18,12 +18,19 @@ use crate::{
 pub(super) fn run(args: &args::RulesLint) -> Result<Exit> {
     let (own, all_read) = sources(&args.paths);
     let names: HashSet<&str> = own.iter().map(|source| source.name.as_str()).collect();
-    // A correlation of one's own may be of a built-in rule.
-    let all = with_pack(&own);
+    let mut all = own.clone();
     let mut remarks = lint(&all);
-    remarks.retain(|remark| names.contains(remark.file.as_str()));
+    if remarks.iter().any(|remark| remark.weight == Weight::Broken) {
+        // A correlation of one's own may be of a built-in rule.
+        all = with_pack(&own);
+        remarks = lint(&all);
+        remarks.retain(|remark| names.contains(remark.file.as_str()));
+    }
     let rules =
         RuleSet::load(&all).set.rules().iter().filter(|rule| names.contains(rule.file.as_str())).count();
+    if own.is_empty() && !all_read && args.output == Output::Table {
+        return Ok(Exit::Failed);
+    }
     if args.output == Output::Json {
         print_json(&remarks.iter().map(as_json).collect::<Vec<_>>())?;
     } else {

@@ -55,6 +55,9 @@ pub(super) fn run(args: &args::RulesTest) -> Result<Exit> {
             proof: proof::prove(&loaded.set, &source.name, &matching, &passing),
         });
     }
+    if own.is_empty() && !whole && args.output == Output::Table {
+        return Ok(Exit::Failed);
+    }
     if args.output == Output::Json {
         print_json(&tried.iter().map(as_json).collect::<Vec<_>>())?;
     } else {
@@ -124,10 +127,20 @@ fn print(tried: &[Tried]) -> Result<()> {
     }
     let sum = |of: fn(&Proof) -> usize| tried.iter().map(|tried| of(&tried.proof)).sum::<usize>() as u64;
     let problems = sum(|proof| proof.problems.len());
-    let tail = if problems == 0 { "all as they should".to_owned() } else { counted(problems, "failure") };
+    let events = sum(|proof| proof.matching + proof.passing);
+    let unloaded = tried.iter().filter(|tried| tried.rules == 0).count() as u64;
+    let tail = match (problems, events) {
+        (0, 0) => "nothing was tried".to_owned(),
+        (0, _) => "all as they should".to_owned(),
+        _ => counted(problems, "failure"),
+    };
+    let unloaded = match unloaded {
+        0 => String::new(),
+        some => format!("; {} without a rule that could be loaded", counted(some, "file")),
+    };
     page.gap();
     page.line(&format!(
-        "{}, {} that must match and {} that must not; {tail}",
+        "{}, {} that must match and {} that must not; {tail}{unloaded}",
         counted(tried.len() as u64, "file"),
         counted(sum(|proof| proof.matching), "event"),
         counted(sum(|proof| proof.passing), "event"),

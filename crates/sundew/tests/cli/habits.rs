@@ -43,10 +43,10 @@ fn everybody_who_was_seen_is_listed_those_with_most_requests_first() {
     for one in &all {
         assert!(table.out.contains(one["identity"].as_str().unwrap()), "{one}");
     }
-    let some = habits(folder.path(), &["list", "--search", "SYSTEM:NODE", "--limit", "1"]);
+    let some = habits(folder.path(), &["list", "--search", "SYSTEM:SERVICE", "--limit", "1"]);
     assert_eq!(some.out.lines().count(), 3, "{}", some.out);
     assert!(
-        some.out.contains("system:node:") && some.out.contains("more; --limit 0 lists all"),
+        some.out.contains("system:serviceaccount:") && some.out.contains("more; --limit 0 lists all"),
         "{}",
         some.out
     );

@@ -15,8 +15,6 @@ id: 5a4f7c36-0b0d-4b63-9f3a-5d7f2f9f5b10
 status: test
 description: >-
   Somebody read a Lease. Leases say which replica leads.
-
-  Nobody needs to know that.
 references: [https://kubernetes.io/docs/concepts/architecture/leases/]
 tags: [attack.discovery, attack.t1613]
 logsource: {product: kubernetes, service: audit}
@@ -216,14 +214,30 @@ fn a_rule_that_can_never_match_or_cannot_be_loaded_ends_the_linter_with_1() {
         let ran = rules(here.path(), &["lint", file]);
         assert_eq!(ran.code, code, "{}", ran.out);
         assert!(ran.out.starts_with(word) && ran.out.contains(file), "{}", ran.out);
-        let json = json(&rules(here.path(), &["lint", file, "-o", "json"]));
-        assert_eq!((&json[0]["weight"], &json[0]["file"]), (&word.into(), &file.into()));
     }
+    let json = json(&rules(here.path(), &["lint", "dead.yml", "-o", "json"]));
+    assert_eq!((&json[0]["weight"], &json[0]["file"]), (&"dead".into(), &"dead.yml".into()));
     let good = rules(here.path(), &["lint", "good.yml"]);
     assert_eq!((good.code, good.out.as_str()), (0, "1 rule loaded of 1 file: nothing to remark\n"));
     let missing = rules(here.path(), &["lint", "good.yml", "no.yml"]);
     assert_eq!(missing.code, 2);
     assert!(missing.err.contains("no.yml: the rules cannot be read"), "{}", missing.err);
+}
+
+#[test]
+fn a_count_of_a_built_in_rule_is_no_mistake() {
+    let count = "
+title: Many shells
+name: many_shells
+correlation: {type: event_count, rules: [shell_opened], group-by: [user.username], timespan: 1h, condition: {gte: 3}}
+level: high
+";
+    let here = folder(&[("own.yml", count)]);
+    let lint = rules(here.path(), &["lint", "own.yml"]);
+    assert!(lint.code == 0 && !lint.out.contains("broken"), "{}", lint.out);
+    let unknown = folder(&[("own.yml", &count.replace("[shell_opened]", "[shell_opend]"))]);
+    let lint = rules(unknown.path(), &["lint", "own.yml"]);
+    assert!(lint.code == 1 && lint.out.contains("shell_opend"), "{}", lint.out);
 }
 
 #[test]
