@@ -31,11 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// All rule files under `folder`. Cargo is told to look at every folder: one that grows has a new file.
 fn gather(folder: &Path, rules: &mut Vec<PathBuf>) -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", folder.display());
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
             gather(&path, rules)?;

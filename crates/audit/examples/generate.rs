@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             vary(lines[number as usize % lines.len()], number, tenants.map_or(40, |tenants| 10 * tenants));
         let line = match tenants {
             // Neighbours in the log are of different tenants, as they are in a real one.
-            Some(tenants) => rent(line, number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, tenants),
+            Some(tenants) => rent(&line, number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32, tenants),
             None => line,
         };
         out.write_all(line.as_bytes())?;
@@ -74,7 +74,7 @@ fn vary(line: &str, number: u64, rate: u64) -> String {
 }
 
 /// The line as the workloads of one tenant make it.
-fn rent(line: String, number: u64, tenants: u64) -> String {
+fn rent(line: &str, number: u64, tenants: u64) -> String {
     const NAMESPACES: [&str; 7] =
         ["argocd", "monitoring", "shop", "ci", "velero", "ingress-nginx", "external-secrets"];
     let tenant = number % tenants;

@@ -13,7 +13,7 @@ use crate::{Finding, Signal, Tripwire, echo::Quiet, rules::Rulebook};
 #[derive(Debug)]
 pub enum Clue {
     /// The tripwire's word.
-    Signal(Signal),
+    Signal(Box<Signal>),
     /// Rules that the event met and that are told of by themselves.
     Hits(Vec<Hit>, Box<Told>),
     /// What is counted: by correlations, habits and token checks.
@@ -67,7 +67,7 @@ impl Detectors {
         let mut touched = false;
         for signal in self.tripwire.judge(cluster, event) {
             touched |= matches!(signal, Signal::Finding(_));
-            clue(Clue::Signal(signal));
+            clue(Clue::Signal(Box::new(signal)));
         }
         let mut counted = Vec::new();
         if let Some(rules) = &self.rules {

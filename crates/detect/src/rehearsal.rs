@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    finding::{DecoyRef, Finding},
+    finding::{DecoyRef, Detector, Finding, Severity},
     report::LABEL_SEEN,
     rule::Rule,
     tripwire::rules,
@@ -195,6 +195,30 @@ impl Rehearsal {
         let covering = announced.iter().find(|rehearsal| rehearsal.covers(finding))?;
         let sight = (covering.purpose == Purpose::Drill).then_some(Sight::Request);
         Some((covering, sight))
+    }
+
+    /// The one of `announced` whose own request a rule or a habit speaks of: whoever makes a decoy makes an account and a
+    /// Secret. What is graver than that is no part of planting, whatever it shows.
+    pub fn aside<'r>(announced: &'r [Self], finding: &Finding) -> Option<&'r Self> {
+        let theirs = matches!(finding.detector, Detector::Rules | Detector::Habits);
+        announced.iter().filter(|_| theirs).find(|one| one.is_aside(finding))
+    }
+
+    fn is_aside(&self, finding: &Finding) -> bool {
+        let place = finding.request.namespace.as_str();
+        let own = self.decoy.split_once('/').is_some_and(|(namespace, _)| namespace == place);
+        let fits = match self.purpose {
+            // The tripwire has spoken of the same request already.
+            Purpose::Drill => self.seen.request.is_some_and(|time| same(time, finding.time)),
+            Purpose::Planting | Purpose::Upkeep => {
+                finding.severity < Severity::High && (own || place.is_empty())
+            }
+        };
+        self.nonce.len() >= Self::NONCE_LENGTH
+            && words(finding).any(|word| word == self.nonce)
+            && fits
+            && (self.cluster.is_empty() || self.cluster == finding.cluster)
+            && (self.not_before..=self.not_after).contains(&finding.time)
     }
 
     /// Whether a 401 is the answer to a drill with a token that is refused: it names nobody, but shows the nonce.

@@ -45,6 +45,15 @@ pub(crate) fn add(steps: &mut Vec<Step>, stages: &mut Stages, finding: &Finding)
         decoy: finding.decoy.clone(),
         count: 1,
     };
+    if let Some(at) = stages.same_event(steps, finding) {
+        // Another rule speaks of the same event: one step, with the worse of the two.
+        let known = &mut steps[at];
+        if step.severity > known.severity {
+            (known.rule, known.severity) = (step.rule, step.severity);
+        }
+        known.decoy = known.decoy.take().or(step.decoy);
+        return;
+    }
     let kept = match stages.earlier(steps, finding) {
         Some(at) => advance(steps, stages, finding, at, step),
         None => put(steps, stages, step),
@@ -132,6 +141,15 @@ fn is_same(a: &Step, b: &Step) -> bool {
 }
 
 impl Stages {
+    /// The step that this very event became by another rule's word.
+    fn same_event(&self, steps: &[Step], finding: &Finding) -> Option<usize> {
+        let mut own =
+            self.0.iter().rev().filter(|stage| stage.is_of(finding) && stage.stage == finding.stage);
+        let other = |step: &Step| step.rule != finding.rule && step.request == finding.request;
+        own.find(|stage| steps.get(stage.step).is_some_and(|step| step.count == 1 && other(step)))
+            .map(|one| one.step)
+    }
+
     /// The step of an earlier stage of the finding's request. A stage that came already is of another request.
     fn earlier(&self, steps: &[Step], finding: &Finding) -> Option<usize> {
         let mut own = self.0.iter().filter(|stage| stage.is_of(finding));

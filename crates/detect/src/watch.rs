@@ -74,7 +74,7 @@ impl Watch {
         tell: &mut dyn FnMut(Outcome),
     ) {
         match clue {
-            Clue::Signal(signal) => self.desk.decide(signal).into_iter().for_each(tell),
+            Clue::Signal(signal) => self.desk.decide(*signal).into_iter().for_each(tell),
             Clue::Hits(hits, told) => {
                 let Some(rules) = &detectors.rules else { return };
                 let finding = unsaid(cluster, &told.json, Detector::Rules);
@@ -148,7 +148,7 @@ impl Watch {
         for met in self.correlator.take(&rules.set, cluster, time, request, hit) {
             let rule = rules.set.rule(met.rule);
             if !rules.is_off(met.rule) {
-                self.tell(rules, rule, worded(&finding(), rule, counted(&met)), tell);
+                self.tell(rules, rule, worded(&finding(), rule, counted(rule, &met)), tell);
             }
         }
     }
@@ -245,9 +245,9 @@ fn worded(finding: &Finding, rule: &Rule, mut notes: Vec<String>) -> Finding {
 }
 
 /// What a correlation counted, in a sentence.
-fn counted(met: &Correlated) -> Vec<String> {
+fn counted(rule: &Rule, met: &Correlated) -> Vec<String> {
     let seconds = met.last.duration_since(met.first).as_secs();
     let of: Vec<String> = met.group.iter().map(|(field, value)| format!("{field} {value}")).collect();
     let of = if of.is_empty() { String::new() } else { format!(", all with {}", of.join(", ")) };
-    vec![format!("{} within {seconds} seconds{of}.", met.count)]
+    vec![format!("{} counted {} within {seconds} seconds{of}.", rule.name, met.count)]
 }

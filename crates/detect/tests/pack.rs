@@ -113,7 +113,7 @@ fn each_file_is_named_as_its_last_rule_and_no_name_or_id_is_used_twice() {
         match rules_of(entry).last() {
             Some((_, rule)) if rule.name == stem => {}
             Some((_, rule)) => {
-                problems.push(format!("rules/{}: its last rule is named {}", entry.path, rule.name))
+                problems.push(format!("rules/{}: its last rule is named {}", entry.path, rule.name));
             }
             None => problems.push(format!("rules/{}: no rule of it was loaded", entry.path)),
         }

@@ -13,11 +13,12 @@ use serde_json::json;
 use sundew_decoy::yaml::nearest;
 use sundew_habits::{Kept, Memory, Settings, Shown, shown::ShownHabit};
 use sundew_sensor::config::habits_settings;
-use sundew_store::{Commit, Remembered, Store, StoreError};
+use sundew_store::{Commit, Opened, Remembered, Store, StoreError};
 
 use crate::{
     args::{self, HabitsCommand, Output},
     exit::Exit,
+    gather::say,
     page::{Page, print_json},
     rules::{CONFIG, config},
     table::count,
@@ -297,7 +298,13 @@ fn reset(args: &args::HabitsReset) -> Result<Exit> {
 /// The store as its only writer: a sensor that runs would write back what it knows.
 fn own(path: &Path) -> Result<Store> {
     match Store::open(path) {
-        Ok((store, _)) => Ok(store),
+        Ok((store, opened)) => {
+            if let Opened::StartedAnew { kept_aside, why } = opened {
+                let (path, kept) = (path.display(), kept_aside.display());
+                say(&format!("{path} was damaged ({why}); it was kept aside as {kept}, and a new one begun"));
+            }
+            Ok(store)
+        }
         // What the error itself advises is for who wants to start a second sensor.
         Err(StoreError::Owned { .. }) => bail!(
             "a sensor runs with this store, {}, and would write back what is forgotten; stop it first",

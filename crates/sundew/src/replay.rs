@@ -169,7 +169,7 @@ impl<'a> Printer<'a> {
         let decoy = finding.decoy.as_ref().map(|d| d.name.as_str()).unwrap_or_default();
         let decoy = if self.with_decoys { format!("{:<27}  ", cell(decoy, 27)) } else { String::new() };
         let request = &finding.request;
-        let asked = if request.resource.is_empty() { &request.uri } else { &request.resource };
+        let asked = asked(request);
         let actor = &finding.actor;
         let as_decoy =
             |user: &str| user.strip_prefix("system:serviceaccount:").map(|u| u.replacen(':', "/", 1));
@@ -187,7 +187,7 @@ impl<'a> Printer<'a> {
             cell(actor.ip.as_deref().unwrap_or("-"), 39),
             cell(actor.client.as_deref().unwrap_or("-").split(' ').next().unwrap_or_default(), 28),
             cell(&request.verb, 16),
-            cell(asked, 60),
+            cell(&asked, 80),
             request.code.map(|code| format!(" {code}")).unwrap_or_default(),
         )
     }
@@ -224,6 +224,20 @@ impl<'a> Printer<'a> {
             return Err(error).context("cannot write to standard output");
         }
         self.out.flush().context("cannot write to standard output")
+    }
+}
+
+/// What was asked for: resource and object, or the path.
+fn asked(request: &sundew_detect::Request) -> String {
+    let named: Vec<&str> = [&request.namespace, &request.name]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(String::as_str)
+        .collect();
+    match (request.resource.as_str(), named.is_empty()) {
+        ("", _) => request.uri.clone(),
+        (resource, true) => resource.to_owned(),
+        (resource, false) => format!("{resource} {}", named.join("/")),
     }
 }
 
@@ -302,7 +316,7 @@ fn report(
     } else if suppressed > 0 {
         writeln!(
             err,
-            "sundew: what is somebody's duty, excepted or throttled, not told: {}; --suppressed lists it",
+            "sundew: not told, as somebody's duty, excepted, or told too often: {}; --suppressed lists it",
             count(suppressed)
         )?;
     }

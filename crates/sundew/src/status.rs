@@ -213,8 +213,13 @@ impl Shown<'_> {
         let row =
             |s: Suppressed| vec![count(s.count), s.reason, text(&s.decoy), text(&s.actor), text(&s.peer)];
         let rows: Vec<_> = self.store.suppressions()?.into_iter().map(row).collect();
-        let headers = ["TIMES", "DUTY", "DECOY", "BY", "FROM"];
-        self.list("NOT TOLD", ", because it is somebody's duty", &headers, &rows);
+        let headers = ["TIMES", "WHY", "DECOY OR RULE", "BY", "FROM"];
+        self.list(
+            "NOT TOLD",
+            ", because it is somebody's duty, excepted, or was told too often",
+            &headers,
+            &rows,
+        );
         Ok(())
     }
 

@@ -159,8 +159,12 @@ fn load(args: &args::Watch) -> Result<(Config, Inventory)> {
     let inventory = match (given, &config.inventory) {
         (Some(inventory), _) => inventory,
         (None, Some(path)) => decoys::read(path)?,
+        // Rules and habits need no decoys.
+        (None, None) if config.rules.builtin || !config.rules.paths.is_empty() || config.habits.enabled => {
+            Inventory::of(&config.cluster, Vec::new(), Vec::new())?
+        }
         (None, None) => bail!(
-            "no decoys to watch for; set `inventory` in {}, or give --decoy NAMESPACE/ACCOUNT[:SECRET]",
+            "nothing to watch for: no decoys, no rules and no habits; set `inventory` in {}, or give --decoy NAMESPACE/ACCOUNT[:SECRET]",
             args.config.display()
         ),
     };

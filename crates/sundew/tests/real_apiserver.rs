@@ -70,6 +70,8 @@ impl Stage {
 version: 1
 cluster: real
 inventory: inventory.yaml
+rules: {{builtin: false}}
+habits: {{enabled: false}}
 sources:
 - {{type: file, name: written, path: audit.log}}
 {}

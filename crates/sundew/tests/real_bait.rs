@@ -204,8 +204,9 @@ async fn a_decoy_is_planted_drilled_retired_tombstoned_and_removed_without_a_tra
         assert!(done["problem"].is_null(), "{done:#}");
         eprintln!("drill as {}: seconds until {}", done["client"], done["seconds"]);
     }
-    // Planting and the reading of the token for the drill are no alerts; the drill says what it is.
-    for incident in place.alerts() {
+    // Planting and the reading of the token for the drill are no alerts; the drill says what it is. That the API server's
+    // own controller put a token into a Secret is noted, and nobody is called for it.
+    for incident in place.alerts().into_iter().filter(|incident| incident["severity"] != "low") {
         assert_eq!(incident["drill"], true, "{incident:#}");
     }
 

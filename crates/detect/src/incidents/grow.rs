@@ -105,7 +105,7 @@ pub(super) fn grow(open: &mut Open, finding: &Finding) -> Option<Growth> {
     incident.attack.sort_unstable();
     incident.attack.dedup();
     add_client(incident, finding);
-    add_notes(incident, finding);
+    add_notes(incident, finding, worse);
     let new_decoy = add_decoy(incident, finding);
     steps::add(&mut incident.steps, &mut state.stages, finding);
     Some(if worse || new_decoy || noted { Growth::Worse } else { Growth::Grew })
@@ -133,7 +133,8 @@ fn add_client(incident: &mut Incident, finding: &Finding) {
     }
 }
 
-fn add_notes(incident: &mut Incident, finding: &Finding) {
+/// What makes the incident worse is read first.
+fn add_notes(incident: &mut Incident, finding: &Finding, worse: bool) {
     if let Some(ip) =
         finding.actor.ip.as_ref().filter(|_| matches!(finding.detector, Detector::Rules | Detector::Habits))
         && incident.actor.ip.as_ref() != Some(ip)
@@ -143,10 +144,15 @@ fn add_notes(incident: &mut Incident, finding: &Finding) {
             incident.notes.push(from);
         }
     }
-    let room = MAX_NOTES.saturating_sub(incident.notes.len());
+    // What a lesser rule advises is not what a reader looks for now.
+    if finding.detector == Detector::Rules && finding.severity < incident.severity {
+        return;
+    }
     let news: Vec<String> =
-        finding.notes.iter().filter(|note| !incident.notes.contains(note)).take(room).cloned().collect();
-    incident.notes.extend(news);
+        finding.notes.iter().filter(|note| !incident.notes.contains(note)).cloned().collect();
+    let at = if worse { 0 } else { incident.notes.len() };
+    incident.notes.splice(at..at, news);
+    incident.notes.truncate(MAX_NOTES);
 }
 
 /// True if this names a decoy or a placement that was not known before.

@@ -148,7 +148,8 @@ impl<'de> Deserialize<'de> for Until {
 
 /// The last moment of a day.
 fn end_of_day(text: &str) -> Option<Timestamp> {
-    let day: civil::Date = text.parse().ok()?;
+    // Not by parsing it as a day: that passes over a time that stands behind it.
+    let day = civil::Date::strptime("%Y-%m-%d", text).ok()?;
     Some(day.to_datetime(civil::Time::MAX).to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 

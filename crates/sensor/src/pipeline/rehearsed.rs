@@ -23,6 +23,9 @@ impl Pipeline {
         for (nonce, sight, time) in &self.pending.rehearsals_seen {
             announced.iter_mut().filter(|r| r.nonce == *nonce).for_each(|r| r.seen.note(*sight, *time));
         }
+        if let Some(own) = Rehearsal::aside(&announced, finding) {
+            return Some((own.purpose, own.id()));
+        }
         let (covering, sight) = Rehearsal::covering(&announced, finding)?;
         let nonce = covering.nonce.clone();
         if let Some(sight) = sight {

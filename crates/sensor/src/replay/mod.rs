@@ -360,7 +360,8 @@ impl Replay<'_> {
         // An old log says nothing of its time where the line does not: the start of time marks that.
         let now = Timestamp::UNIX_EPOCH;
         let finding = self.detectors.read_reject(self.cluster, reject, raw, partial, now);
-        said.notes.extend(finding.map(|finding| Note::Clue(Clue::Signal(Signal::Finding(finding)))));
+        said.notes
+            .extend(finding.map(|finding| Note::Clue(Clue::Signal(Box::new(Signal::Finding(finding))))));
     }
 }
 

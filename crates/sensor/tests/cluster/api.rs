@@ -40,6 +40,8 @@ pub(crate) const LABEL: &str = "kubernetes.io/legacy-token-last-used";
 
 /// A configuration of the one source `prod` of type cluster and the one sink `alerts`.
 pub(crate) const CLUSTER_TO_FILE: &str = "
+rules: {builtin: false}
+habits: {enabled: false}
 sources: [{type: cluster, name: prod, kubeconfig: kubeconfig}]
 sinks: [{type: file, name: alerts, path: alerts.json}]
 incidents: {quiet: 1s}
@@ -47,6 +49,8 @@ incidents: {quiet: 1s}
 
 /// The same with the API server's log.
 pub(crate) const BOTH_TO_FILE: &str = "
+rules: {builtin: false}
+habits: {enabled: false}
 sources: [{type: cluster, name: prod, kubeconfig: kubeconfig}, {type: file, name: log, path: audit.log}]
 sinks: [{type: file, name: alerts, path: alerts.json}]
 incidents: {quiet: 1s}

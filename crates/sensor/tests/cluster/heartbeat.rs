@@ -60,6 +60,8 @@ async fn a_source_may_be_silent_for_ever_where_the_configuration_says_so() {
     let site = Site::new();
     let clock = JumpingClock::default();
     let config = "
+rules: {builtin: false}
+habits: {enabled: false}
 sources:
 - {type: file, name: log, path: audit.log, silence: never}
 - {type: file, name: other, path: other.log}

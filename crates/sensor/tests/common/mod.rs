@@ -123,6 +123,12 @@ sinks: [{type: file, name: alerts, path: alerts.json}]
 incidents: {quiet: 1s}
 ";
 
+/// Neither rules nor habits.
+pub const TRIPWIRE_ALONE: &str = "
+rules: {builtin: false}
+habits: {enabled: false}
+";
+
 /// The same source and no sink, for tests that bring their own.
 pub const FILE_ONLY: &str = "
 sources: [{type: file, name: log, path: audit.log}]
@@ -138,8 +144,10 @@ impl Site {
         self.folder.path().join(name)
     }
 
+    /// With the tripwire alone, where `rest` asks for nothing else: what these tests count are touches of decoys.
     pub fn config(&self, rest: &str) -> Config {
-        Config::read(&format!("version: 1\n{rest}"), &self.path("sundew.yaml")).unwrap()
+        let others = if rest.contains("rules:") { "" } else { TRIPWIRE_ALONE };
+        Config::read(&format!("version: 1\n{rest}\n{others}"), &self.path("sundew.yaml")).unwrap()
     }
 
     pub async fn start(&self, config: &str) -> Sensor {

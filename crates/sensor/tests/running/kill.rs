@@ -9,7 +9,7 @@ use std::{
 use sundew_detect::Change;
 use sundew_sensor::{Config, Extras, Sensor};
 
-use crate::common::{FILE_TO_FILE, Site, inventory, keys, theft, until};
+use crate::common::{FILE_TO_FILE, Site, TRIPWIRE_ALONE, inventory, keys, theft, until};
 
 const SITE: &str = "SUNDEW_TEST_KILL";
 const ROUNDS: u32 = 10;
@@ -19,7 +19,7 @@ const ROUNDS: u32 = 10;
 async fn a_sensor_that_waits_to_be_killed() {
     let Ok(folder) = std::env::var(SITE) else { return };
     let path = std::path::Path::new(&folder).join("sundew.yaml");
-    let config = Config::read(&format!("version: 1\n{FILE_TO_FILE}"), &path).unwrap();
+    let config = Config::read(&format!("version: 1\n{FILE_TO_FILE}{TRIPWIRE_ALONE}"), &path).unwrap();
     let _sensor = Sensor::start(config, &inventory(), Extras::default()).await.unwrap();
     std::future::pending::<()>().await;
 }

@@ -9,7 +9,7 @@ use std::{
 use sundew_detect::Change;
 use sundew_sensor::Extras;
 
-use crate::common::{FILE_TO_FILE, Site, append, eventually, inventory, theft, until};
+use crate::common::{FILE_TO_FILE, Site, TRIPWIRE_ALONE, append, eventually, inventory, theft, until};
 
 /// Waits for the theft that was appended last, and returns the reasons of what was put aside.
 async fn reasons_once_told(site: &Site, peer: &str) -> Vec<String> {
@@ -155,7 +155,7 @@ const SITE: &str = "SUNDEW_TEST_STDIN";
 async fn a_sensor_that_reads_standard_input() {
     let Ok(folder) = std::env::var(SITE) else { return };
     let path = std::path::Path::new(&folder).join("sundew.yaml");
-    let config = sundew_sensor::Config::read(&format!("version: 1\n{STDIN}"), &path).unwrap();
+    let config = sundew_sensor::Config::read(&format!("version: 1\n{STDIN}{TRIPWIRE_ALONE}"), &path).unwrap();
     let sensor = sundew_sensor::Sensor::start(config, &inventory(), Extras::default()).await.unwrap();
     sensor.ended().await;
     sensor.stop().await;

@@ -41,7 +41,7 @@ fn a_path_that_is_not_there() {
 #[test]
 fn no_decoys() {
     says(
-        &["replay", &theft()],
+        &["replay", &theft(), "--detectors", "tripwire"],
         &["no decoys to look for", "--inventory FILE", "--decoy NAMESPACE/ACCOUNT[:SECRET]"],
     );
 }
@@ -149,9 +149,11 @@ fn nothing_to_watch_for() {
 version: 1
 sources: [{type: file, name: audit, path: audit.log}]
 sinks: [{type: terminal, name: here}]
+rules: {builtin: false}
+habits: {enabled: false}
 ";
     let path = file(folder.path(), "sundew.yaml", text);
-    says(&["watch", "-c", &path], &["no decoys to watch for", "`inventory`", "sundew.yaml", "--decoy"]);
+    says(&["watch", "-c", &path], &["nothing to watch for", "`inventory`", "sundew.yaml", "--decoy"]);
     let inventory = file(folder.path(), "inventory.yaml", INVENTORY);
     let want = ["no source is of cluster `demo`", "sources are of: default", "Set `cluster`"];
     says(&["watch", "-c", &path, "--inventory", &inventory], &want);

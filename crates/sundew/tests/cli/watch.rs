@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::common::{INVENTORY, Watch, alerts, append, eventually, fed, ran, sundew, unpacked};
 
-/// A folder with an inventory and a configuration that follows `audit.log` and tells `alerts.json`.
+/// A folder with an inventory and a configuration that follows `audit.log` and tells `alerts.json` of decoys alone.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "inventory.yaml", INVENTORY);
@@ -23,6 +23,8 @@ inventory: inventory.yaml
 sources: [{type: file, name: audit, path: audit.log}]
 sinks: [{type: file, name: alerts, path: alerts.json}]
 incidents: {quiet: 1ms}
+rules: {builtin: false}
+habits: {enabled: false}
 ";
 
 fn write(folder: &TempDir, name: &str, text: &str) {
