@@ -2,20 +2,22 @@
 # Compares whole processes side by side on one generated log of level Metadata in the page cache: sundew replay with all
 # rules and habits, with rules alone, with 50 and with 1,000 rules, and rsigma's own command line with the same rules.
 # Every command runs in turn, ROUNDS times, and the medians are printed with the throughput. rsigma takes long: it gets
-# the first SHARE of the log, and its throughput stands for the whole. Usage: benches/rules.sh [MEBIBYTES] [ROUNDS]
+# one part in SHARE of the log, and its throughput stands for the whole. The log is of TENANTS copies of a small
+# cluster's workloads side by side. Usage: [TENANTS=20] [SHARE=16] benches/rules.sh [MEBIBYTES] [ROUNDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 size=${1:-512}
 rounds=${2:-5}
 share=${SHARE:-16}
+tenants=${TENANTS:-20}
 target=${CARGO_TARGET_DIR:-target}
 
 cargo build --release --quiet
 cargo build --release --quiet --package sundew-audit --example generate
 mkdir -p "$target/compare"
-log=$target/compare/lean-$size.log
-[ -f "$log" ] || "$target/release/examples/generate" "$size" "$log" 200
-part=$target/compare/lean-$size-part.log
+log=$target/compare/lean-$size-$tenants.log
+[ -f "$log" ] || "$target/release/examples/generate" "$size" "$log" "$tenants"
+part=$target/compare/lean-$size-$tenants-part.log
 head -c $((size * 1048576 / share)) "$log" | sed '$d' > "$part"
 cat "$log" "$part" > /dev/null
 sundew=$target/release/sundew
