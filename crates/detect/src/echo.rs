@@ -12,6 +12,8 @@ use sundew_audit::print::{Print, Printed, Printer};
 use sundew_habits::{Seen, Slots};
 use sundew_sigma::Hit;
 
+use crate::detectors::Clue;
+
 /// How many requests are remembered. An entry takes some 400 bytes, and one that correlations count a line more.
 const MOST: usize = 1 << 16;
 
@@ -51,6 +53,16 @@ impl Quiet {
     pub fn new(seen: Option<Seen<'static>>, hits: Vec<Hit>, json: &str) -> Self {
         let json = (!hits.is_empty()).then(|| json.into());
         Self { seen, hits, json, slots: Mutex::default() }
+    }
+
+    /// What stands for the next event like the one that gave `clues`; none where somebody may have to be told of that.
+    pub fn standing_for<'c>(clues: impl IntoIterator<Item = &'c Clue>) -> Option<Arc<Self>> {
+        let mut clues = clues.into_iter();
+        match (clues.next(), clues.next()) {
+            (None, _) => Some(Arc::default()),
+            (Some(Clue::Quiet(quiet, _)), None) => Some(Arc::clone(quiet)),
+            _ => None,
+        }
     }
 
     /// Whether nothing is to be counted.

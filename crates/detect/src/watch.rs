@@ -197,7 +197,7 @@ fn throttled(finding: &Finding, rule: &Rule, hourly: u32) -> Finding {
             format!("What {name} finds of them until the hour is over is counted and not told."),
             format!(
                 "Who rightly does this goes into `rules.exceptions`; `rules.off: [{name}]` switches the rule off; \
-                 `rules.hourly` sets how many findings of one rule are told."
+                 `rules.hourly` sets how many findings of one rule about one actor are told."
             ),
         ],
         ..finding.clone()

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 mod delivery;
 mod intake;
+pub mod learnt;
 mod ledger;
 mod patience;
 mod pipeline;

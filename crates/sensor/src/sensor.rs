@@ -16,7 +16,6 @@ use sundew_store::{Opened, Store};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::detectors::WINDOWS;
 pub use self::error::SensorError;
 use self::{
     checks::{check_clusters, stdin_of, warn_of_unseen},

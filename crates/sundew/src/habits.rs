@@ -11,25 +11,23 @@ use anyhow::{Context, Error, Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 use sundew_decoy::yaml::nearest;
-use sundew_habits::{Kept, Memory, Settings, Shown, shown::ShownHabit};
+use sundew_habits::{Memory, Settings, Shown, shown::ShownHabit};
 use sundew_sensor::config::habits_settings;
-use sundew_store::{Commit, Opened, Remembered, Store, StoreError};
+use sundew_sensor::learnt;
+use sundew_store::{Opened, Store, StoreError};
 
 use crate::{
     args::{self, HabitsCommand, Output},
     exit::Exit,
     gather::say,
     page::{Page, print_json},
+    replay::STATE_FILE,
     rules::{CONFIG, config},
     table::count,
 };
 
 /// How many identities are listed on a terminal where nothing else is said.
 const ROWS: usize = 40;
-/// How many pieces are written at a time.
-const AT_ONCE: usize = 10_000;
-/// The store in the folder of `sundew replay --state`.
-const STATE: &str = "sundew.db";
 /// On a terminal narrower than this, the list has fewer columns.
 const NARROW: usize = 100;
 /// On a terminal narrower than this, a habit's first time is not shown.
@@ -54,7 +52,7 @@ struct Place {
 impl Place {
     fn of(args: &args::Kept) -> Result<Self> {
         if let Some(folder) = &args.state {
-            return Ok(Self { store: folder.join(STATE), settings: Settings::default() });
+            return Ok(Self { store: folder.join(STATE_FILE), settings: Settings::default() });
         }
         let Some(config) = config(args.config.as_ref())? else {
             bail!(
@@ -81,11 +79,8 @@ impl Place {
     fn memory(&self, store: &Store) -> Result<Memory> {
         // However many there are, looking at them forgets none.
         let mut memory = Memory::new(Settings { identities: u32::MAX as usize, ..self.settings });
-        for piece in store.remembered(None) {
-            let Remembered { cluster, kind, key, body } = piece?;
-            // What is kept of correlations is no habit, and not taken.
-            memory.restore(&Kept { cluster, kind, key, body });
-        }
+        // What is kept of correlations is no habit, and not taken.
+        learnt::recall(store, &mut memory)?;
         Ok(memory)
     }
 
@@ -278,15 +273,7 @@ fn reset(args: &args::HabitsReset) -> Result<Exit> {
             clusters.into_iter().map(|cluster| memory.reset(cluster, None)).sum()
         }
     };
-    loop {
-        let pieces = memory.take_changed(AT_ONCE);
-        if pieces.is_empty() {
-            break;
-        }
-        let piece = |Kept { cluster, kind, key, body }| Remembered { cluster, kind, key, body };
-        let memory = pieces.into_iter().map(piece).collect();
-        store.commit(&Commit { memory, ..Commit::default() })?;
-    }
+    learnt::keep(&mut store, &mut memory)?;
     let identities = match forgotten {
         1 => "1 identity".to_owned(),
         many => format!("{} identities", count(many as u64)),

@@ -19,6 +19,7 @@ use sundew_sensor::{
     replay::{self as engine, Input, Reading, Summary},
 };
 
+pub(crate) use self::state::FILE as STATE_FILE;
 use self::state::State;
 use crate::{
     args::{self, Output},
@@ -40,9 +41,9 @@ pub(crate) fn run(args: &args::Replay) -> Result<Exit> {
         anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
     })?;
     let posture = args.posture.as_deref().map(Posture::load).transpose()?;
-    let mut state = args.state.as_deref().map(|folder| State::open(folder, args.learn)).transpose()?;
+    let state = args.state.as_deref().map(|folder| State::open(folder, args.learn)).transpose()?;
     let mut watch = Watch::new(&detectors);
-    if let Some(state) = &mut state {
+    if let Some(state) = &state {
         state.recall(&mut watch)?;
     }
     let started = Instant::now();

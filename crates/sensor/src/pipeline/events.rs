@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use sundew_audit::{Event, Item, Unwrapper};
-use sundew_detect::{Clue, Detectors, Echo, Outcome, Quiet, echo::Heard};
+use sundew_detect::{Detectors, Echo, Outcome, Quiet, echo::Heard};
 
 use super::Pipeline;
 use crate::intake::Origin;
@@ -50,11 +50,7 @@ impl Pipeline {
         self.counters.events.fetch_add(1, Ordering::Relaxed);
         let mut clues = Vec::new();
         self.detectors.read(&origin.cluster, event, json, &mut |clue| clues.push(clue));
-        let quiet = match &*clues {
-            [] => Some(Arc::default()),
-            [Clue::Quiet(quiet, _)] => Some(Arc::clone(quiet)),
-            _ => None,
-        };
+        let quiet = Quiet::standing_for(&clues);
         let mut told = Vec::new();
         let detectors = Arc::clone(&self.detectors);
         for clue in clues {

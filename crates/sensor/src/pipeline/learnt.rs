@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sundew_habits::Kept;
 use sundew_store::Remembered;
 
 use super::Pipeline;
-use crate::sensor::WINDOWS;
+use crate::learnt::{WINDOWS, remembered};
 
 /// How often what was learnt is written.
 const EVERY: Duration = Duration::from_secs(60);
@@ -68,9 +67,4 @@ impl Pipeline {
             self.learnt.forgotten = forgotten;
         }
     }
-}
-
-fn remembered(kept: Kept) -> Remembered {
-    let Kept { cluster, kind, key, body } = kept;
-    Remembered { cluster, kind, key, body }
 }

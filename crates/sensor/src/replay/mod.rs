@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 use sundew_audit::{Event, Item, Reason, Reject, Unwrapper, plain, skim};
 use sundew_detect::{
-    Again, Clue, Detectors, Echo, Outcome, Signal, Watch,
+    Again, Clue, Detectors, Echo, Outcome, Quiet, Signal, Watch,
     desk::{SuppressedCount, SuppressedKey},
     echo::Heard,
 };
@@ -93,6 +93,12 @@ enum Note {
     Clue(Clue),
     /// The same as an earlier one, at another time.
     Again(Again),
+}
+
+impl Note {
+    fn clue(&self) -> Option<&Clue> {
+        if let Self::Clue(clue) = self { Some(clue) } else { None }
+    }
 }
 
 /// What one worker works with.
@@ -305,10 +311,8 @@ impl Replay<'_> {
         let Some(print) = print.filter(|_| said.events == events + 1 && rejected(said) == rejects) else {
             return;
         };
-        match &said.notes[notes..] {
-            [] => echo.remember(print, Arc::default()),
-            [Note::Clue(Clue::Quiet(quiet, _))] => echo.remember(print, Arc::clone(quiet)),
-            _ => {}
+        if let Some(quiet) = Quiet::standing_for(said.notes[notes..].iter().filter_map(Note::clue)) {
+            echo.remember(print, quiet);
         }
     }
 

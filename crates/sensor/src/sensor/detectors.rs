@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use sundew_decoy::Inventory;
 use sundew_detect::{Detectors, Tripwire, Watch};
-use sundew_habits::Kept;
 use sundew_store::Remembered;
 
 use super::SensorError;
 use crate::{
     config::{Config, habits_settings, rulebook},
+    learnt::{self, WINDOWS},
     ledger::Ledger,
 };
-
-/// Under which kind and key the windows of correlations are remembered; they are of all clusters.
-pub(crate) const WINDOWS: (&str, &str) = ("window", "all");
 
 /// How many errors of rules are logged one by one: whoever names a wrong folder has thousands.
 const LOGGED: usize = 20;
@@ -46,19 +43,11 @@ pub(super) fn detectors(config: &Config, inventory: &Inventory, changed: bool) -
 /// What the detectors remember from before.
 pub(super) fn recall(ledger: &Ledger, detectors: &Detectors) -> Result<Watch, SensorError> {
     let mut watch = Watch::new(detectors);
-    for piece in ledger.lock().remembered(None) {
-        let Remembered { cluster, kind, key, body } = piece?;
+    for Remembered { kind, key, body, .. } in learnt::recall(&ledger.lock(), &mut watch.memory)? {
         if (kind.as_str(), key.as_str()) == WINDOWS {
             watch.restore_windows(detectors, &body);
-            continue;
-        }
-        let kept = Kept { cluster, kind, key, body };
-        if !watch.memory.restore(&kept) {
-            tracing::warn!(
-                kind = kept.kind,
-                "what was learnt of `{}` cannot be read; it is learnt anew",
-                kept.key
-            );
+        } else {
+            tracing::warn!(kind, "what was learnt of `{key}` cannot be read; it is learnt anew");
         }
     }
     Ok(watch)

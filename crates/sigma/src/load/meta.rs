@@ -4,49 +4,40 @@ use rsigma_parser::{CorrelationRule, SigmaRule};
 
 use crate::{AuditLevel, Kind, Level, Rule};
 
+/// The library's detections and correlations have the same words about themselves in two types without a common one.
+macro_rules! rule_of {
+    ($rule:expr, $file:expr, $kind:expr, $reads:expr) => {{
+        let rule = $rule;
+        let own = |key: &str| text(rule.custom_attributes.get(key).and_then(|value| value.as_str()));
+        Rule {
+            name: name_of(rule.name.as_deref(), rule.id.as_deref(), &rule.title),
+            id: rule.id.clone(),
+            title: rule.title.clone(),
+            description: text(rule.description.as_deref()).unwrap_or_default(),
+            level: level(rule.level),
+            attack: techniques(&rule.tags),
+            false_positives: rule.falsepositives.clone(),
+            fix: own("fix"),
+            audit_level: own("audit_level").and_then(|level| audit_level(&level)).unwrap_or($reads),
+            unseen: own("unseen"),
+            references: rule.references.clone(),
+            status: rule.status.map(status),
+            file: $file.to_owned(),
+            kind: $kind,
+            silent: false,
+        }
+    }};
+}
+
 /// What a detection says about itself. `reads` is the audit level that its fields need.
 pub(crate) fn rule_of_detection(rule: &SigmaRule, file: &str, reads: AuditLevel) -> Rule {
-    let own = |key: &str| text(rule.custom_attributes.get(key).and_then(|value| value.as_str()));
-    Rule {
-        name: name_of(rule.name.as_deref(), rule.id.as_deref(), &rule.title),
-        id: rule.id.clone(),
-        title: rule.title.clone(),
-        description: text(rule.description.as_deref()).unwrap_or_default(),
-        level: level(rule.level),
-        attack: techniques(&rule.tags),
-        false_positives: rule.falsepositives.clone(),
-        fix: own("fix"),
-        audit_level: own("audit_level").and_then(|level| audit_level(&level)).unwrap_or(reads),
-        unseen: own("unseen"),
-        references: rule.references.clone(),
-        status: rule.status.map(status),
-        file: file.to_owned(),
-        kind: Kind::Detection,
-        silent: false,
-    }
+    rule_of!(rule, file, Kind::Detection, reads)
 }
 
 /// What a correlation says about itself; the audit level, unless it says that, is that of the rules it refers to, which
 /// are not known here.
 pub(crate) fn rule_of_correlation(rule: &CorrelationRule, file: &str) -> Rule {
-    let own = |key: &str| text(rule.custom_attributes.get(key).and_then(|value| value.as_str()));
-    Rule {
-        name: name_of(rule.name.as_deref(), rule.id.as_deref(), &rule.title),
-        id: rule.id.clone(),
-        title: rule.title.clone(),
-        description: text(rule.description.as_deref()).unwrap_or_default(),
-        level: level(rule.level),
-        attack: techniques(&rule.tags),
-        false_positives: rule.falsepositives.clone(),
-        fix: own("fix"),
-        audit_level: own("audit_level").and_then(|level| audit_level(&level)).unwrap_or(AuditLevel::Metadata),
-        unseen: own("unseen"),
-        references: rule.references.clone(),
-        status: rule.status.map(status),
-        file: file.to_owned(),
-        kind: Kind::Correlation,
-        silent: false,
-    }
+    rule_of!(rule, file, Kind::Correlation, AuditLevel::Metadata)
 }
 
 /// The short name: see [`Rule::name`].

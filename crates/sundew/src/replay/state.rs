@@ -4,13 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use sundew_detect::Watch;
-use sundew_habits::Kept;
-use sundew_store::{Commit, Remembered, Store};
+use sundew_sensor::learnt;
+use sundew_store::Store;
 
 /// The file in the folder: a store like the sensor's, so that a sensor can go on with what a replay learnt.
 pub(crate) const FILE: &str = "sundew.db";
-/// How many pieces are written at a time.
-const AT_ONCE: usize = 10_000;
 
 /// A folder with what was learnt.
 pub(super) struct State {
@@ -36,28 +34,15 @@ impl State {
     }
 
     /// Gives `watch` what was learnt before.
-    pub(super) fn recall(&mut self, watch: &mut Watch) -> Result<()> {
-        for piece in self.store.remembered(None) {
-            let Remembered { cluster, kind, key, body } = piece?;
-            // Windows of correlations are a running sensor's own.
-            watch.memory.restore(&Kept { cluster, kind, key, body });
-        }
+    pub(super) fn recall(&self, watch: &mut Watch) -> Result<()> {
+        // Windows of correlations are a running sensor's own, and left where they are.
+        learnt::recall(&self.store, &mut watch.memory)?;
         Ok(())
     }
 
     /// Keeps what `watch` has learnt.
     pub(super) fn keep(mut self, watch: &mut Watch) -> Result<()> {
-        loop {
-            let pieces = watch.memory.take_changed(AT_ONCE);
-            if pieces.is_empty() {
-                return Ok(());
-            }
-            let memory = pieces
-                .into_iter()
-                .map(|Kept { cluster, kind, key, body }| Remembered { cluster, kind, key, body })
-                .collect();
-            self.store.commit(&Commit { memory, ..Commit::default() })?;
-        }
+        Ok(learnt::keep(&mut self.store, &mut watch.memory)?)
     }
 }
 
