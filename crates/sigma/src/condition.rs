@@ -100,6 +100,12 @@ impl Test {
             }
             Self::Not(test) => !test.truth(guess),
             Self::Named(test) => test.truth(guess),
+            // What is compared with something absent is like nothing, and neither is what is absent itself.
+            Self::Holds(Subject::Field(_), Check::Field(other, ..))
+                if matches!(guess(other), Some(Guess::Absent)) =>
+            {
+                Truth::No
+            }
             Self::Holds(Subject::Field(field), check) => {
                 guess(field).map_or(Truth::Maybe, |g| check.truth(g))
             }

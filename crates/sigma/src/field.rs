@@ -19,7 +19,7 @@ mod pod;
 mod request;
 pub(crate) mod value;
 
-pub(crate) use actor::KINDS;
+pub(crate) use actor::{KINDS, kind as kind_of};
 pub(crate) use body::Node;
 pub(crate) use look::Look;
 pub(crate) use names::{EXTENSIONS, FIELDS};

@@ -3,6 +3,7 @@
 //! ```text
 //! Source ─ RuleSet::load ─ RuleSet ─┬─ judge(event) ─ Hit ─┬─ told
 //!                                   │                      └─ Correlator ─ Correlated
+//!                                   ├─ possible(outline): what a rule could say of requests of that kind
 //!                                   └─ lint ─ Remark
 //! ```
 //!
@@ -18,11 +19,13 @@ mod index;
 pub mod lint;
 mod load;
 mod matcher;
+pub mod outline;
 pub mod rule;
 pub mod set;
 
 pub use correlate::{Correlated, Correlator, Limits};
 pub use error::LoadError;
 pub use lint::{Remark, lint};
+pub use outline::{About, Outline, Possible, Who, Word, Words};
 pub use rule::{AuditLevel, Kind, Level, Rule, RuleId};
 pub use set::{Hit, Loaded, RuleSet, Source};

@@ -94,6 +94,11 @@ impl RuleSet {
         self.reads_volatile
     }
 
+    /// The tests of the detections, in the order of their [`RuleId`]s.
+    pub(crate) fn tests(&self) -> &[Test] {
+        &self.tests
+    }
+
     /// What correlations need.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan

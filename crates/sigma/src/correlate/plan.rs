@@ -79,6 +79,13 @@ impl Plan {
         self.needed.iter().flat_map(|needed| &needed.fields).any(Field::is_volatile)
     }
 
+    /// The rules whose hits the correlation `rule` counts; none where it is no correlation.
+    pub(crate) fn counted_by(&self, rule: RuleId) -> impl Iterator<Item = RuleId> + '_ {
+        let at = self.correlations.iter().position(|correlation| correlation.rule == rule);
+        let feeds = move |needed: &Needed| needed.feeds.iter().any(|feed| Some(feed.to) == at);
+        (0u32..).map(RuleId).zip(&self.needed).filter(move |(_, needed)| feeds(needed)).map(|(rule, _)| rule)
+    }
+
     /// The correlations that count hits of `rule`.
     pub(crate) fn feeds(&self, rule: RuleId) -> &[Feed] {
         self.needed.get(rule.0 as usize).map_or(&[], |needed| needed.feeds.as_slice())
