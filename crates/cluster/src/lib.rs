@@ -6,6 +6,7 @@
 //! - [`collect`] lists what `posture` reads and hands every page of it over as the bytes that the server sent, its objects
 //!   not looked at. What could not be read is said in [`Collected::absent`], so that nobody takes half a cluster for a safe
 //!   one. [`CollectorRole`] prints the least rights that this takes.
+//! - [`Connection::ask_as_anybody`] says what the server answers to anybody.
 //! - [`Hand`] makes, reads, changes and deletes single objects of the kinds that decoys are made of, and uses tokens.
 //! - [`watch_secret`] follows the metadata of one Secret, [`watch_pods`] all pods and their addresses: for as long as
 //!   somebody listens, whatever becomes of the server meanwhile.
@@ -22,6 +23,7 @@
 //! Nothing here logs above debug but a warning. The `kube` crate logs failed requests as errors, under the
 //! target `kube_client`; all of them are retried or returned here too, so a program may turn that target off.
 
+mod anybody;
 mod ask;
 mod clock;
 mod collect;
@@ -36,6 +38,7 @@ mod secrets;
 mod trouble;
 mod watch;
 
+pub use anybody::ANYBODY_PATHS;
 pub use ask::{Agent, Patience};
 pub use collect::{Absence, CollectOptions, Collected, Listed, Page, collect};
 pub use connect::{ConnectOptions, Connection, Endpoint, Stamp};

@@ -1,6 +1,8 @@
 //! The model: the objects of one cluster, as far as they decide what an identity could do.
 
+mod platform;
 mod rbac;
+mod standards;
 mod version;
 mod workload;
 
@@ -9,7 +11,9 @@ use std::{fmt, sync::Arc};
 use hashbrown::HashMap;
 use jiff::Timestamp;
 
+pub use platform::Platform;
 pub use rbac::{Binding, Role, RoleRef, Rule, Selector, Subject};
+pub use standards::{Control, Refused};
 pub use version::Version;
 pub use workload::{
     Container, ContainerRole, HostPath, Mount, Owner, PodSpec, SecretUse, Token, Volume, VolumeKind,
@@ -37,8 +41,19 @@ pub struct Meta {
     pub namespace: Str,
     /// `metadata.creationTimestamp`.
     pub created: Option<Timestamp>,
+    /// Who keeps it as it is and would undo a change, such as `Helm release shop`, as far as its labels, annotations
+    /// and owner say.
+    pub keeper: Option<Str>,
     /// Where it was described.
     pub place: Place,
+}
+
+impl Meta {
+    /// Of an object that is only thought of.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        let (name, namespace) = (name.into(), namespace.into());
+        Self { name, namespace, created: None, keeper: None, place: Place::default() }
+    }
 }
 
 impl fmt::Display for Meta {
@@ -73,6 +88,8 @@ pub struct Node {
     pub control_plane: bool,
     /// The kubelet's version.
     pub version: Option<Version>,
+    /// Whose node it is, where its labels or the kubelet's version tell.
+    pub platform: Option<Platform>,
 }
 
 /// How much a namespace's Pod Security lets a pod do (`pod-security.kubernetes.io/enforce`).
@@ -87,6 +104,30 @@ pub enum PodSecurity {
     Restricted,
 }
 
+impl PodSecurity {
+    /// The level, as labels write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
+/// A namespace's labels of Pod Security (`pod-security.kubernetes.io/…`), as they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PodSecurityLabels {
+    /// `enforce`: pods beyond it are refused.
+    pub enforce: Option<Str>,
+    /// `enforce-version`: the version of Kubernetes whose standards are enforced; the newest where it is not written.
+    pub enforce_version: Option<Str>,
+    /// `audit`: pods beyond it are noted in the audit log.
+    pub audit: Option<Str>,
+    /// `warn`: whoever makes a pod beyond it is warned.
+    pub warn: Option<Str>,
+}
+
 /// A namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
@@ -94,6 +135,8 @@ pub struct Namespace {
     pub meta: Meta,
     /// What Pod Security enforces there.
     pub enforces: PodSecurity,
+    /// The labels of Pod Security, as they are written.
+    pub labels: PodSecurityLabels,
 }
 
 /// A Secret's description. Its values are never kept.
@@ -157,6 +200,8 @@ pub struct Cluster {
     pub files: Vec<String>,
     /// The API server's version, where it is known.
     pub version: Option<Version>,
+    /// The same in whole, as v1.33.1-eks-595af52, where the server was asked.
+    pub build: Option<Str>,
     /// Whether Kubernetes' own roles are among what was read: a dump of a cluster has them, manifests have not.
     pub whole: bool,
     /// Roles and ClusterRoles.
@@ -185,6 +230,22 @@ impl Cluster {
     /// Whether objects of `resource` (as `secrets`) could not be read, so that nothing follows from there being none.
     pub fn lacks(&self, resource: &str) -> bool {
         self.absent.iter().any(|absent| &*absent.resource == resource)
+    }
+
+    /// The pods of API servers with their flags, by name without dashes and in their order.
+    pub fn servers(&self) -> impl Iterator<Item = (&Workload, &[(Str, Str)])> {
+        let running = self.workloads.iter().filter(|workload| !workload.ended);
+        running.filter_map(|pod| Some((pod, pod.spec.server.as_deref()?)))
+    }
+
+    /// Whose Kubernetes it is, where anything tells.
+    pub fn platform(&self) -> Option<Platform> {
+        let of_server = self.build.as_deref().and_then(Platform::of_version);
+        let openshift =
+            self.namespaces.iter().any(|namespace| &*namespace.meta.name == "openshift-kube-apiserver");
+        of_server
+            .or_else(|| openshift.then_some(Platform::OpenShift))
+            .or_else(|| self.nodes.iter().find_map(|node| node.platform))
     }
 
     /// The accounts, by namespace and name.

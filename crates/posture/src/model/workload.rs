@@ -1,6 +1,6 @@
 //! Pods and pod templates, as far as they hold credentials or could take their node (core/v1 `types.go`).
 
-use super::{Meta, Str};
+use super::{Meta, Refused, Str};
 
 /// What kind of object describes a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,11 @@ pub struct PodSpec {
     pub containers: Vec<Container>,
     /// Volumes that matter here: Secrets, tokens, paths of the node.
     pub volumes: Vec<Volume>,
+    /// What the Pod Security Standards refuse in it.
+    pub refused: Refused,
+    /// The flags of the API server, where this is its pod: by name without dashes, and only those that settings are
+    /// read from.
+    pub server: Option<Box<[(Str, Str)]>>,
 }
 
 /// Which list of the pod a container stands in.

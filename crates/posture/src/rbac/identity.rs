@@ -114,12 +114,12 @@ impl fmt::Display for Identity {
 }
 
 /// An account's user name (`pkg/serviceaccount/util.go`).
-pub(crate) fn user_of(namespace: &str, name: &str) -> String {
+pub fn user_of(namespace: &str, name: &str) -> String {
     format!("system:serviceaccount:{namespace}:{name}")
 }
 
 /// Namespace and name of an account from its user name.
-pub(crate) fn account_of(user: &str) -> Option<(&str, &str)> {
+pub fn account_of(user: &str) -> Option<(&str, &str)> {
     // No account lies outside a namespace: a subject that names none in a ClusterRoleBinding is nobody.
     user.strip_prefix("system:serviceaccount:")?
         .split_once(':')

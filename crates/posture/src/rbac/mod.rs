@@ -10,8 +10,7 @@ mod request;
 use hashbrown::HashMap;
 
 pub(crate) use aggregate::aggregate;
-pub use identity::{ANONYMOUS, AUTHENTICATED, Identity, MASTERS, UNAUTHENTICATED};
-pub(crate) use identity::{account_of, user_of};
+pub use identity::{ANONYMOUS, AUTHENTICATED, Identity, MASTERS, UNAUTHENTICATED, account_of, user_of};
 pub use matching::{resource_matches, url_matches, verb_matches};
 pub use request::{Request, Target};
 
@@ -106,6 +105,16 @@ impl<'c> Rbac<'c> {
     /// The bindings that name a subject itself, by index; those of its groups are not among them.
     pub fn bindings_of(&self, subject: &Subject) -> &[usize] {
         self.of.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bindings that name an identity itself, as an account or by its user name, by index and in their order.
+    pub fn own_bindings(&self, who: &Identity) -> Vec<usize> {
+        let subjects = who.subjects();
+        let own = subjects.iter().filter(|of| !matches!(of, Subject::Group(_)));
+        let mut found: Vec<usize> = own.flat_map(|of| self.bindings_of(of).iter().copied()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// Every subject that a binding names.

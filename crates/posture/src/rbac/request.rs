@@ -6,7 +6,7 @@ use super::matching::{resource_matches, url_matches, verb_matches};
 use crate::model::Rule;
 
 /// What a request is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target<'r> {
     /// Objects.
     Resource {
@@ -26,7 +26,7 @@ pub enum Target<'r> {
 }
 
 /// A verb on a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Request<'r> {
     /// As `get`; for paths, HTTP's method in small letters.
     pub verb: &'r str,

@@ -4,7 +4,11 @@ use std::cell::RefCell;
 
 use hashbrown::HashSet;
 
-use super::wire::{self, Text};
+use super::{
+    flags::{is_server, server_flags},
+    standards,
+    wire::{self, Text},
+};
 use crate::model::{
     Container, ContainerRole, HostPath, Mount, Owner, PodSpec, Rule, SecretUse, Selector, Str, Subject,
     Token, Volume, VolumeKind,
@@ -91,7 +95,18 @@ pub(super) fn pod(names: &Names, pod: &wire::PodSpec<'_>) -> PodSpec {
             .flat_map(|(role, list)| list.iter().map(|c| container(names, *role, c)))
             .collect(),
         volumes: pod.volumes.iter().filter_map(|v| volume(names, v)).collect(),
+        refused: standards::refused(pod),
+        server: pod.containers.iter().find_map(|container| server(names, container)),
     }
+}
+
+/// The flags of a container that is an API server. Some are started by a shell, whose one word has all of them.
+fn server(names: &Names, container: &wire::Container<'_>) -> Option<Box<[(Str, Str)]>> {
+    let words = || container.command.iter().chain(&container.args).flat_map(|word| word.0.split_whitespace());
+    words().any(is_server).then(|| {
+        let flags = server_flags(words()).into_iter();
+        flags.map(|(name, value)| (names.get(name), names.get(value))).collect()
+    })
 }
 
 fn container(names: &Names, role: ContainerRole, container: &wire::Container<'_>) -> Container {

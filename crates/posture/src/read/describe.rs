@@ -7,10 +7,11 @@ use super::{
     convert::{self, Names},
     defaults::is_default,
     object::{Class, Parsed},
+    standards, wire,
 };
 use crate::model::{
-    Account, Admission, Binding, Meta, Namespace, Node, Place, PodSecurity, Role, RoleRef, Secret, Subject,
-    Workload,
+    Account, Admission, Binding, Control, Meta, Namespace, Node, Place, Platform, PodSecurity,
+    PodSecurityLabels, Role, RoleRef, Secret, Subject, Workload, WorkloadKind,
 };
 
 /// Labels that say that the control plane runs on a node; the second is the older one.
@@ -20,6 +21,32 @@ const CONTROL_PLANE_LABELS: [&str; 2] =
 /// Annotations of accounts by which clouds give them an identity: EKS, GKE, AKS.
 const CLOUD_ANNOTATIONS: [&str; 3] =
     ["eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id"];
+
+/// Labels and annotations by which tools know what they keep, with what is said before their value.
+const KEEPERS: [(&str, &str); 9] = [
+    ("argocd.argoproj.io/tracking-id", "Argo CD application"),
+    ("argocd.argoproj.io/instance", "Argo CD application"),
+    ("kustomize.toolkit.fluxcd.io/name", "Flux Kustomization"),
+    ("helm.toolkit.fluxcd.io/name", "Flux HelmRelease"),
+    ("olm.owner", "the operator"),
+    ("meta.helm.sh/release-name", "Helm release"),
+    ("addonmanager.kubernetes.io/mode", "the addon manager, mode"),
+    ("app.kubernetes.io/managed-by", "what calls itself"),
+    ("heritage", "what calls itself"),
+];
+
+/// Who keeps an object as it is.
+fn keeper(wire: &wire::Meta<'_>, class: Class) -> Option<String> {
+    let marked = KEEPERS.into_iter().find_map(|(key, who)| {
+        let value = wire.labels.get(key).or_else(|| wire.annotations.get(key))?;
+        // A tracking id is APPLICATION:GROUP/KIND:NAMESPACE/NAME.
+        let value = value.split(':').next().unwrap_or_default();
+        (!value.is_empty()).then(|| format!("{who} {value}"))
+    });
+    // Pods and what makes them have owners of their own in the model.
+    let owner = || wire.owner_references.first().filter(|_| !matches!(class, Class::Workload(_)));
+    marked.or_else(|| owner().map(|owner| format!("{} {}", owner.kind.0, owner.name.0)))
+}
 
 pub(super) fn describe(
     names: &Names,
@@ -42,8 +69,9 @@ pub(super) fn describe(
     let namespace = names.get(namespace);
     let name = names.get(&wire.name.0);
     let created: Option<Timestamp> = wire.creation_timestamp.0.parse().ok();
-    let meta =
-        Meta { name: name.clone(), namespace: namespace.clone(), created, place: Place { file: 0, line } };
+    let keeper = keeper(&wire, class).map(|keeper| names.get(&keeper));
+    let place = Place { file: 0, line };
+    let meta = Meta { name: name.clone(), namespace: namespace.clone(), created, keeper, place };
     let label = |key: &str| wire.labels.get(key).map(|value| names.get(value));
     let note = |key: &str| wire.annotations.get(key).map(|value| names.get(value));
     let built_in = is_default(&wire.name.0, wire.labels.get("kubernetes.io/bootstrapping"));
@@ -104,21 +132,34 @@ pub(super) fn describe(
                 };
             };
             spec.containers.shrink_to_fit();
+            let unconfined = wire.annotations.0.iter().any(|(key, value)| standards::unconfines(key, value));
+            spec.refused.note(Control::AppArmor, unconfined);
+            if !(kind == WorkloadKind::Pod && is_server(&wire)) {
+                spec.server = None;
+            }
             let owner = convert::owner(names, &wire.owner_references);
             Thing::Workload(Box::new(Workload { meta, kind, owner, spec, ended: body.ended }))
         }
         Class::Node => Thing::Node(Node {
             meta,
             control_plane: CONTROL_PLANE_LABELS.iter().any(|label| wire.labels.get(label).is_some()),
+            platform: Platform::of_label(|label| wire.labels.get(label).is_some())
+                .or_else(|| body.version.as_deref().and_then(Platform::of_version)),
             version: body.version.and_then(|version| version.parse().ok()),
         }),
         Class::Namespace => {
-            let enforces = match wire.labels.get("pod-security.kubernetes.io/enforce") {
+            let labels = PodSecurityLabels {
+                enforce: label("pod-security.kubernetes.io/enforce"),
+                enforce_version: label("pod-security.kubernetes.io/enforce-version"),
+                audit: label("pod-security.kubernetes.io/audit"),
+                warn: label("pod-security.kubernetes.io/warn"),
+            };
+            let enforces = match labels.enforce.as_deref() {
                 Some("restricted") => PodSecurity::Restricted,
                 Some("baseline") => PodSecurity::Baseline,
                 _ => PodSecurity::Privileged,
             };
-            Thing::Namespace(Namespace { meta, enforces })
+            Thing::Namespace(Namespace { meta, enforces, labels })
         }
         Class::Secret => Thing::Secret(Secret {
             meta,
@@ -133,4 +174,11 @@ pub(super) fn describe(
         Class::Other => body.version.map_or(Thing::Other, Thing::Version),
     };
     Described { line, api_version, kind, name, namespace, thing }
+}
+
+/// Whether a pod is where the API server's are, and named or labelled as they are: kubeadm's and RKE2's, or Talos'.
+fn is_server(meta: &wire::Meta<'_>) -> bool {
+    let labelled = ["component", "k8s-app"].iter().any(|key| meta.labels.get(key) == Some("kube-apiserver"));
+    let name = &meta.name.0;
+    meta.namespace.0 == "kube-system" && (labelled || name.starts_with("kube-apiserver"))
 }

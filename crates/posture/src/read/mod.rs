@@ -6,14 +6,17 @@
 mod convert;
 mod defaults;
 mod describe;
+mod flags;
 mod object;
 mod reader;
 mod single;
+mod standards;
 mod text;
 mod wire;
 
 use thiserror::Error;
 
+pub use flags::server_flags;
 pub use object::Assume;
 pub use reader::Reader;
 

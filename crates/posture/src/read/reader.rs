@@ -102,6 +102,9 @@ impl Reader {
         let place = Place { file, line };
         if let Thing::Version(version) = thing {
             self.cluster.version = version.parse().ok().or(self.cluster.version);
+            if self.cluster.version.is_some() {
+                self.cluster.build = Some(version);
+            }
             return;
         }
         if matches!(thing, Thing::Other) {

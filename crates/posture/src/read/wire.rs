@@ -9,6 +9,8 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
+use super::standards::{Lifecycle, Probe, Profile, SeLinux, Windows};
+
 /// A string, borrowed where the text has no escapes in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
@@ -256,12 +258,26 @@ pub(super) struct Security<'a> {
     pub(super) allow_privilege_escalation: Option<bool>,
     #[serde(borrow, default, deserialize_with = "or_null")]
     pub(super) capabilities: Capabilities<'a>,
+    #[serde(borrow, default)]
+    pub(super) seccomp_profile: Option<Profile<'a>>,
+    #[serde(borrow, default)]
+    pub(super) app_armor_profile: Option<Profile<'a>>,
+    #[serde(borrow, default)]
+    pub(super) se_linux_options: Option<SeLinux<'a>>,
+    #[serde(default)]
+    pub(super) windows_options: Option<Windows>,
+    #[serde(borrow, default)]
+    pub(super) proc_mount: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "or_null")]
+    pub(super) sysctls: Vec<Named<'a>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
 pub(super) struct Capabilities<'a> {
     #[serde(borrow, default, deserialize_with = "or_null")]
     pub(super) add: Vec<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "or_null")]
+    pub(super) drop: Vec<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -279,6 +295,18 @@ pub(super) struct Container<'a> {
     pub(super) volume_mounts: Vec<Mount<'a>>,
     #[serde(default, deserialize_with = "or_null")]
     pub(super) ports: Vec<Port>,
+    #[serde(borrow, default, deserialize_with = "or_null")]
+    pub(super) command: Vec<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "or_null")]
+    pub(super) args: Vec<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) liveness_probe: Option<Probe<'a>>,
+    #[serde(borrow, default)]
+    pub(super) readiness_probe: Option<Probe<'a>>,
+    #[serde(borrow, default)]
+    pub(super) startup_probe: Option<Probe<'a>>,
+    #[serde(borrow, default)]
+    pub(super) lifecycle: Option<Lifecycle<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -339,6 +367,20 @@ pub(super) struct Volume<'a> {
     pub(super) projected: Option<Projected<'a>>,
     #[serde(borrow, default)]
     pub(super) host_path: Option<HostPath<'a>>,
+    #[serde(default)]
+    pub(super) config_map: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) csi: Option<IgnoredAny>,
+    #[serde(default, rename = "downwardAPI")]
+    pub(super) downward_api: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) empty_dir: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) ephemeral: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) image: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) persistent_volume_claim: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]

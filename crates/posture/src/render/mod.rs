@@ -6,7 +6,11 @@ mod sarif;
 use thiserror::Error;
 
 pub use self::{
-    html::html,
+    html::{
+        STYLE,
+        escape::{Untrusted, is_hidden},
+        html,
+    },
     sarif::{SarifOptions, sarif},
 };
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sundew_audit::{Event, User};
 
-use super::{What, makes};
+use super::{What, demand::makes};
 use crate::rbac::{AUTHENTICATED, account_of};
 
 const AUTHENTICATION: &str = "authentication.k8s.io";

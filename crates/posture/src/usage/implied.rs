@@ -27,10 +27,21 @@ pub(super) fn by(what: &What) -> Vec<What> {
         (CERTIFICATES, "certificatesigningrequests", "status") if writes => {
             vec![What::resource(CERTIFICATES, "signers", "", "", "sign")]
         }
+        (CERTIFICATES, "clustertrustbundles", "") if writes => {
+            vec![What::resource(CERTIFICATES, "signers", "", "", "attest")]
+        }
         // Over a WebSocket: from 1.35 the server asks for both.
         ("", "pods", "exec" | "attach" | "portforward") if &**verb == "get" => {
             vec![What::resource("", "pods", subresource, namespace, "create")]
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether a use hands out rights: then whoever does it holds all that they hand out, or the right to hand out more
+/// than they hold, which is what is answered.
+pub(super) fn handing_out(what: &What) -> Option<Vec<What>> {
+    let What::Resource { group, .. } = what else { return None };
+    let needed = by(what);
+    (&**group == RBAC && !needed.is_empty()).then_some(needed)
 }

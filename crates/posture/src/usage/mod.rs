@@ -1,8 +1,12 @@
 //! Least privilege: what each identity used of what it has, from audit logs, and a role that holds no more.
 
+mod demand;
+mod enough;
 mod impersonation;
 mod implied;
 mod join;
+mod least;
+mod manifest;
 mod narrow;
 
 use std::collections::BTreeSet;
@@ -11,9 +15,13 @@ use hashbrown::HashMap;
 use jiff::Timestamp;
 use sundew_audit::{Event, ObjectRef};
 
+pub use demand::{Demand, Who, demands};
 pub use join::join;
-pub use narrow::{GrantUse, Narrowed, narrow};
+pub use least::{Least, Margin, Purpose, least};
+pub use manifest::{binding_yaml, role_yaml};
+pub use narrow::{GrantUse, Narrowed, narrow, role_name, rule_in_words};
 
+use self::demand::makes;
 use crate::rbac::{Request, Target};
 
 /// The most names that are remembered for one verb on one resource in one namespace: of more it is only known
@@ -52,6 +60,10 @@ pub(crate) struct Names {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Used {
     pub(crate) uses: HashMap<What, Names>,
+    /// Objects that it made, by the `create` of their kind: with their names, or without where the log has none.
+    pub(crate) made: HashMap<What, Names>,
+    /// The `create` that a PUT or PATCH needed besides, of what was not there yet.
+    pub(crate) puts: HashMap<What, Names>,
     pub(crate) requests: u64,
     pub(crate) first: Option<Timestamp>,
     pub(crate) last: Option<Timestamp>,
@@ -66,17 +78,33 @@ impl Used {
             self.overflowed = true;
             return;
         }
-        let names = self.uses.entry(what).or_default();
+        self.uses.entry(what).or_default().add(name);
+    }
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
         if name.is_empty() {
-            names.any = true;
-        } else if !names.some.contains(name) {
-            if names.some.len() < MOST_NAMES {
-                names.some.insert(Box::from(name));
+            self.any = true;
+        } else if !self.some.contains(name) {
+            if self.some.len() < MOST_NAMES {
+                self.some.insert(Box::from(name));
             } else {
-                names.more = true;
+                self.more = true;
             }
         }
     }
+}
+
+/// How often somebody asked for something, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// How many requests were allowed.
+    pub requests: u64,
+    /// The first.
+    pub first: Timestamp,
+    /// The last.
+    pub last: Timestamp,
 }
 
 /// What every identity used, as audit logs tell.
@@ -95,51 +123,59 @@ impl Usage {
 
     /// Takes one event. A request that was refused used nothing.
     pub fn record(&mut self, event: &Event<'_>) {
-        // Nothing is decided yet; what was decided follows in an event of its own.
-        if event.stage == "RequestReceived" {
-            return;
-        }
-        // It is told only where it was allowed, whatever became of the request.
-        if let Some(target) = &event.impersonated_user {
-            let used = self.by.entry_ref(&*event.user.username.decode()).or_default();
-            for (what, name) in impersonation::needs(event, target) {
-                used.add(what, &name);
+        for demand in demands(event) {
+            let used = self.by.entry_ref(&*demand.user.name()).or_default();
+            // These are no more than the uses, which are bounded: to each belongs one.
+            if demand.is_put {
+                used.made.entry(demand.what.clone()).or_default().add(&demand.name);
+                used.puts.entry(demand.what).or_default().add(&demand.name);
+                continue;
             }
-        }
-        let refused = event
-            .annotation("authorization.k8s.io/decision")
-            .map_or_else(|| matches!(event.code(), Some(401 | 403)), |decision| decision.decode() != "allow");
-        // Whoever acts as somebody else uses that one's rights.
-        let user = event.impersonated_user.as_ref().unwrap_or(&event.user);
-        if refused || user.username.is_empty() {
-            return;
-        }
-        let time = event.time();
-        let widen = |first: &mut Option<Timestamp>, last: &mut Option<Timestamp>| {
-            *first = [*first, time].into_iter().flatten().min();
-            *last = [*last, time].into_iter().flatten().max();
-        };
-        widen(&mut self.first, &mut self.last);
-        let used = self.by.entry_ref(&*user.username.decode()).or_default();
-        // The end of a request that takes long is told in a second event.
-        used.requests += u64::from(event.stage != "ResponseStarted");
-        widen(&mut used.first, &mut used.last);
-        let verb = event.verb.decode();
-        let (what, name) = match &event.object_ref {
-            Some(object) if !object.resource.is_empty() => (What::of(object, &verb), object.name.decode()),
-            _ => {
-                let uri = event.request_uri.decode();
-                let path = uri.split('?').next().unwrap_or_default();
-                (What::Url { path: path.into(), verb: (*verb).into() }, "".into())
+            if demand.is_main && makes(event) && !used.overflowed {
+                let name =
+                    event.object_ref.as_ref().map_or_else(Default::default, |object| object.name.decode());
+                used.made.entry(demand.what.clone()).or_default().add(&name);
             }
-        };
-        let name = if makes(event) { "" } else { &name };
-        used.add(what, name);
+            used.add(demand.what, &demand.name);
+            if !demand.is_main {
+                continue;
+            }
+            let time = event.time();
+            // The end of a request that takes long is told in a second event.
+            used.requests += u64::from(event.stage != "ResponseStarted");
+            widen(&mut used.first, &mut used.last, time);
+            widen(&mut self.first, &mut self.last, time);
+        }
     }
 
     /// The names of the identities that did anything.
     pub fn users(&self) -> impl Iterator<Item = &str> {
         self.by.keys().map(String::as_str)
+    }
+
+    /// How often somebody asked for something, when first and when last; nothing for whoever did nothing.
+    pub fn seen(&self, user: &str) -> Option<Seen> {
+        let used = self.by.get(user).filter(|used| used.requests > 0 || used.last.is_some())?;
+        let (first, last) = used.first.zip(used.last)?;
+        Some(Seen { requests: used.requests, first, last })
+    }
+
+    /// Whether a user did anything of which `is` answers true. Of names beyond those that are remembered it is not
+    /// asked.
+    pub fn did(&self, user: &str, is: &mut dyn FnMut(&Request<'_>) -> bool) -> bool {
+        let Some(used) = self.by.get(user) else { return false };
+        let all = used.uses.iter().chain(&used.made).chain(&used.puts);
+        all.into_iter().any(|(what, names)| {
+            let each = names.some.iter().map(|name| &**name).chain(names.any.then_some(""));
+            each.into_iter().any(|name| is(&what.request(name)))
+        })
+    }
+
+    /// Whether a user did anything with more names than are remembered of which `is` answers true: it is asked without
+    /// a name.
+    pub fn did_with_more(&self, user: &str, is: &mut dyn FnMut(&Request<'_>) -> bool) -> bool {
+        let Some(used) = self.by.get(user) else { return false };
+        used.uses.iter().any(|(what, names)| names.more && is(&what.request("")))
     }
 
     /// The time of the first and the last event.
@@ -152,9 +188,9 @@ impl Usage {
     }
 }
 
-/// Whether a request makes an object: its name stands in the event and not in what is authorized.
-fn makes(event: &Event<'_>) -> bool {
-    event.verb == "create" && event.object_ref.as_ref().is_none_or(|object| object.subresource.is_empty())
+fn widen(first: &mut Option<Timestamp>, last: &mut Option<Timestamp>, time: Option<Timestamp>) {
+    *first = [*first, time].into_iter().flatten().min();
+    *last = [*last, time].into_iter().flatten().max();
 }
 
 impl What {
@@ -181,6 +217,40 @@ impl What {
             [&object.api_group, &object.resource, &object.subresource, &object.namespace]
                 .map(|text| text.decode());
         Self::resource(&group, &resource, &subresource, &namespace, verb)
+    }
+
+    /// The same with another verb.
+    fn with_verb(&self, to: &str) -> Self {
+        let mut what = self.clone();
+        match &mut what {
+            Self::Resource { verb, .. } | Self::Url { verb, .. } => *verb = to.into(),
+        }
+        what
+    }
+
+    /// The `create` by which objects of this kind are made where this is about some.
+    fn making(&self) -> Self {
+        let mut what = self.with_verb("create");
+        if let Self::Resource { subresource, .. } = &mut what {
+            *subresource = "".into();
+        }
+        what
+    }
+
+    /// The same in another namespace.
+    fn in_namespace(&self, to: &str) -> Self {
+        let mut what = self.clone();
+        if let Self::Resource { namespace, .. } = &mut what {
+            *namespace = to.into();
+        }
+        what
+    }
+
+    /// The verb.
+    fn verb(&self) -> &str {
+        match self {
+            Self::Resource { verb, .. } | Self::Url { verb, .. } => verb,
+        }
     }
 
     /// Whether objects of this kind keep their names.

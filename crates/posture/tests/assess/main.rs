@@ -8,6 +8,7 @@ mod exceptions;
 mod given;
 mod groups;
 mod halves;
+mod least;
 mod nodes;
 mod paths;
 mod pods;

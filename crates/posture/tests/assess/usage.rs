@@ -14,7 +14,7 @@ use sundew_posture::{
 
 use crate::given::{binding, cluster, rights, role};
 
-fn each_event(log: &[u8], each: &mut dyn FnMut(&sundew_audit::Event<'_>)) {
+pub(crate) fn each_event(log: &[u8], each: &mut dyn FnMut(&sundew_audit::Event<'_>)) {
     let mut unwrapper = Unwrapper::new();
     for line in log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         unwrapper.line(line, &mut |item| match item {
@@ -24,7 +24,7 @@ fn each_event(log: &[u8], each: &mut dyn FnMut(&sundew_audit::Event<'_>)) {
     }
 }
 
-fn recordings() -> Vec<Vec<u8>> {
+pub(crate) fn recordings() -> Vec<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings");
     let read = |name: &str| {
         let mut log = Vec::new();
@@ -36,17 +36,17 @@ fn recordings() -> Vec<Vec<u8>> {
 }
 
 /// An event as the API server writes it.
-struct Ask<'a> {
-    user: &'a str,
-    verb: &'a str,
-    group: &'a str,
-    resource: &'a str,
-    namespace: &'a str,
-    name: &'a str,
-    more: &'a str,
+pub(crate) struct Ask<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) verb: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) resource: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) more: &'a str,
 }
 
-const ASK: Ask<'_> = Ask {
+pub(crate) const ASK: Ask<'_> = Ask {
     user: "system:serviceaccount:shop:a",
     verb: "get",
     group: "",
@@ -56,7 +56,7 @@ const ASK: Ask<'_> = Ask {
     more: "",
 };
 
-fn log(asked: &[Ask<'_>]) -> Vec<u8> {
+pub(crate) fn log(asked: &[Ask<'_>]) -> Vec<u8> {
     let mut text = String::new();
     for (number, ask) in asked.iter().enumerate() {
         let Ask { user, verb, group, resource, namespace, name, more } = ask;
@@ -81,13 +81,13 @@ fn log(asked: &[Ask<'_>]) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn usage_of(logs: &[Vec<u8>]) -> Usage {
+pub(crate) fn usage_of(logs: &[Vec<u8>]) -> Usage {
     let mut usage = Usage::new();
     logs.iter().for_each(|log| each_event(log, &mut |event| usage.record(event)));
     usage
 }
 
-fn a() -> Subject {
+pub(crate) fn a() -> Subject {
     Subject::Account { namespace: "shop".into(), name: "a".into() }
 }
 
@@ -354,7 +354,7 @@ fn a_name_of_any_user_makes_a_manifest_that_is_read() {
 }
 
 /// The subject of a user name.
-fn subject_of(user: &str) -> Subject {
+pub(crate) fn subject_of(user: &str) -> Subject {
     match user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
         Some((namespace, name)) => Subject::Account { namespace: namespace.into(), name: name.into() },
         None => Subject::User(user.into()),

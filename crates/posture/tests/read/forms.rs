@@ -258,3 +258,21 @@ fn objects_of_the_cluster_have_no_namespace_and_others_always_do() {
     assert_eq!(subjects, ["ServiceAccount /till", "ServiceAccount x/till"]);
     assert!(notices(&cluster).is_empty());
 }
+
+#[test]
+fn who_keeps_an_object_is_known_by_the_marks_that_they_leave() {
+    for (marks, keeper) in [
+        ("annotations: {meta.helm.sh/release-name: tools}", Some("Helm release tools")),
+        (
+            "annotations: {argocd.argoproj.io/tracking-id: 'tools:rbac.authorization.k8s.io/Role:x/a'}",
+            Some("Argo CD application tools"),
+        ),
+        ("labels: {kustomize.toolkit.fluxcd.io/name: apps}", Some("Flux Kustomization apps")),
+        ("labels: {app.kubernetes.io/managed-by: my-operator}", Some("what calls itself my-operator")),
+        ("ownerReferences: [{kind: Tenant, name: x, uid: u}]", Some("Tenant x")),
+        ("labels: {app: a, app.kubernetes.io/managed-by: ''}", None),
+    ] {
+        let cluster = read("a", format!("kind: Role\nmetadata: {{name: a, namespace: x, {marks}}}\n"));
+        assert_eq!(cluster.roles[0].meta.keeper.as_deref(), keeper, "{marks}");
+    }
+}

@@ -7,6 +7,7 @@ mod dump;
 mod forms;
 mod lines;
 mod same;
+mod settings;
 
 use sundew_posture::{
     Cluster, ReadError, Reader,

@@ -53,7 +53,7 @@ impl Assessment<'_> {
                     severity: worst.map_or(least, |worst| worst.max(least)),
                     title: format!("gives {} to {who}", binding.role.name),
                     gives: "Every account, stolen or not, has these rights, and an intruder needs to steal nothing more.",
-                    fix: "Name the users, groups or accounts that need it instead, and delete this binding."
+                    fix: "Name the users, groups or accounts that need it instead, and take the group out of this binding."
                         .into(),
                     reference: "https://kubernetes.io/docs/concepts/security/rbac-good-practices/#hardening",
                     attack: if unknown { &["T1078", "T1190"] } else { &["T1078"] },

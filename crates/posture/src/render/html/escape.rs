@@ -8,7 +8,7 @@ use askama::filters::Escaper;
 ///
 /// Names of users and groups may hold any characters: a right-to-left override could make `admin` of something else.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Untrusted;
+pub struct Untrusted;
 
 impl Escaper for Untrusted {
     fn write_escaped_str<W: Write>(&self, mut dest: W, text: &str) -> Result {
@@ -36,7 +36,7 @@ impl Escaper for Untrusted {
 }
 
 /// Characters that are not seen but change what is: control characters, directional ones (UAX #9) and those of no width.
-fn is_hidden(char: char) -> bool {
+pub fn is_hidden(char: char) -> bool {
     let seen = matches!(char, '\n' | '\t');
     let directional = matches!(char, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let widthless = matches!(char, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');

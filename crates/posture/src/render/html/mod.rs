@@ -22,7 +22,8 @@ use crate::{
     usage::{GrantUse, Narrowed},
 };
 
-const STYLE: &str = include_str!("../../../templates/report.css");
+/// The style of the pages.
+pub const STYLE: &str = include_str!("../../../templates/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
 
 /// Runs before the tables are there: it marks the page as one whose script is still to come.
