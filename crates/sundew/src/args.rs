@@ -2,6 +2,9 @@
 
 mod bait;
 mod detect;
+mod harden;
+mod policy;
+mod report;
 mod scan;
 
 use std::path::PathBuf;
@@ -17,6 +20,12 @@ pub(crate) use self::{
         Book, Habits, HabitsCommand, HabitsList, HabitsReset, HabitsShow, Kept, RuleArgs, RulesCommand,
         RulesLint, RulesList, RulesShow, RulesTest,
     },
+    harden::{
+        Harden, HardenAutomount, HardenCluster, HardenCommand, HardenRbac, HardenTokens, Margin, PatchForm,
+        Seen,
+    },
+    policy::{Platform, Policy, PolicyCommand, PolicyGenerate, PolicyLint, Wanted},
+    report::{Report, ReportFormat},
     scan::{Filters, Format, List, Rules, Scan, Show, Source, WhoCan},
 };
 
@@ -40,6 +49,12 @@ pub(crate) enum Command {
     Scan(Box<Scan>),
     /// List everybody who can do one thing, and through which binding and role
     WhoCan(WhoCan),
+    /// Print the audit policy that detection needs, or say what a given one blinds
+    Policy(Policy),
+    /// Work out the changes that close the hole: long-lived and mounted tokens, unused rights, settings
+    Harden(Harden),
+    /// Write one page about decoys, incidents, posture and settings, with what to do first
+    Report(Box<Report>),
     /// List the stories that decoys can tell, and show what each would make
     Personas(Personas),
     /// Plant a decoy: show what would be made and whether it is harmless, ask, make it
@@ -238,4 +253,14 @@ pub(crate) enum SchemaOf {
     WhoCan,
     /// What `sundew who-can --as SUBJECT --output json` prints
     May,
+    /// What `sundew policy lint --output json` prints
+    PolicyLint,
+    /// What `sundew harden tokens --output json` prints
+    HardenTokens,
+    /// What `sundew harden automount --output json` prints
+    HardenAutomount,
+    /// What `sundew harden rbac --output json` prints
+    HardenRbac,
+    /// What `sundew harden cluster --output json` prints
+    HardenCluster,
 }

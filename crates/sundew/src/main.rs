@@ -10,9 +10,12 @@ mod exit;
 mod extra;
 mod gather;
 mod habits;
+mod harden;
 mod logging;
 mod page;
+mod policy;
 mod replay;
+mod report;
 mod rules;
 mod scan;
 mod schema;
@@ -40,6 +43,9 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::WhoCan(args) => who_can::run(&args),
+        Command::Policy(args) => policy::run(&args),
+        Command::Harden(args) => harden::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Personas(args) => bait::personas(&args),
         Command::Plant(args) => bait::plant(&args),
         Command::Drill(args) => bait::drill(&args),

@@ -44,7 +44,7 @@ pub(crate) fn config(named: Option<&PathBuf>) -> Result<Option<Config>> {
 }
 
 /// The rules that `args` ask for. What is wrong with some of them is said, and the rest taken.
-fn book(args: &args::Book) -> Result<Rulebook> {
+pub(crate) fn book(args: &args::Book) -> Result<Rulebook> {
     let config = config(args.config.as_ref())?;
     let (book, errors) = match config {
         Some(mut config) => {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use sundew_decoy::{Inventory, persona::Persona};
 use sundew_detect::{Finding, Incident};
+use sundew_harden::{automount, rbac, tokens::TokenReport};
 use sundew_posture::{
     questions::{About, May, WhoCan},
     report::{Change, Report},
@@ -14,6 +15,7 @@ use sundew_posture::{
 use crate::{
     args::{self, SchemaOf},
     exit::Exit,
+    harden, policy,
 };
 
 pub(crate) fn run(args: &args::Schema) -> Result<Exit> {
@@ -30,6 +32,11 @@ pub(crate) fn run(args: &args::Schema) -> Result<Exit> {
         SchemaOf::Object => schemars::schema_for!(About).to_value(),
         SchemaOf::WhoCan => schemars::schema_for!(WhoCan).to_value(),
         SchemaOf::May => schemars::schema_for!(May).to_value(),
+        SchemaOf::PolicyLint => policy::schema(),
+        SchemaOf::HardenTokens => schemars::schema_for!(TokenReport).to_value(),
+        SchemaOf::HardenAutomount => schemars::schema_for!(automount::Report).to_value(),
+        SchemaOf::HardenRbac => schemars::schema_for!(rbac::Report).to_value(),
+        SchemaOf::HardenCluster => harden::settings_schema(),
     };
     writeln!(io::stdout().lock(), "{schema:#}")?;
     Ok(Exit::Clean)

@@ -34,7 +34,7 @@ pub(crate) fn show(args: &args::Status) -> Result<Exit> {
     }
     let config = config::load(&args.config)?;
     let store = open(&config.store)?;
-    let decoys = bait::decoys(args, &config)?;
+    let decoys = bait::decoys(&args.into(), Some(&config))?;
     if args.output == StatusFormat::Json {
         let mut said = json!({"decoys": decoys.as_ref().map(Decoys::as_json), "store": config.store});
         if let Some(store) = &store {
@@ -64,7 +64,7 @@ pub(crate) fn show(args: &args::Status) -> Result<Exit> {
 }
 
 /// The store; none where no sensor has made it yet.
-fn open(path: &Path) -> Result<Option<Store>> {
+pub(crate) fn open(path: &Path) -> Result<Option<Store>> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
@@ -232,7 +232,7 @@ impl Shown<'_> {
 }
 
 /// How far a source has been read, in words.
-fn came_to(source: &SourceConfig, position: Option<&serde_json::Value>) -> String {
+pub(crate) fn came_to(source: &SourceConfig, position: Option<&serde_json::Value>) -> String {
     let offset = position.and_then(|p| p.get("offset")).and_then(serde_json::Value::as_u64);
     match (source, offset) {
         (_, Some(offset)) => format!("byte {}", count(offset)),

@@ -178,7 +178,7 @@ fn show() -> impl TypedValueParser<Value = Show> {
 }
 
 /// An age: days, weeks, months and years too.
-fn age(text: &str) -> Result<Span, String> {
+pub(super) fn age(text: &str) -> Result<Span, String> {
     let span: Span = text.parse().map_err(|_| "write it as 12h, 30d, 6w or 1y".to_owned())?;
     if span.is_negative() { Err("an age is not negative; write it as 30d".into()) } else { Ok(span) }
 }

@@ -32,7 +32,7 @@ pub(crate) use self::{
     drill::run as drill,
     personas::run as personas,
     plant::run as plant,
-    standing::{Decoys, decoys, search},
+    standing::{Asked, Decoys, decoys, search},
 };
 use crate::{args, decoys as inventories, extra, gather, logging, page::print_json, table::cell};
 

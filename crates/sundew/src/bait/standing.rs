@@ -1,5 +1,7 @@
 //! How decoys stand, for `sundew status`; and the search for those whose inventory was lost.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,19 +25,42 @@ use crate::{
 /// The decoys of one cluster as they stand.
 pub(crate) struct Decoys {
     cluster: String,
-    standings: Vec<Standing>,
+    pub(crate) standings: Vec<Standing>,
     /// Whether the cluster itself was looked at.
-    asked: bool,
+    pub(crate) asked: bool,
+}
+
+/// Which decoys are looked at, and how.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    /// The inventory; else the configuration's.
+    pub(crate) inventory: Option<PathBuf>,
+    /// The cluster; else the configuration's.
+    pub(crate) cluster: Option<String>,
+    /// The way to the cluster, where it is to be asked; else that of the sensor, where it asks it too.
+    pub(crate) reach: Option<Reach>,
+}
+
+impl From<&args::Status> for Asked {
+    fn from(args: &args::Status) -> Self {
+        Self {
+            inventory: args.inventory.clone(),
+            cluster: args.cluster.clone(),
+            reach: args.asks().then(|| args.reach.clone()),
+        }
+    }
 }
 
 /// Looks at the decoys of the inventory; none where nothing names one.
-pub(crate) fn decoys(args: &args::Status, config: &Config) -> Result<Option<Decoys>> {
-    let Some(path) = args.inventory.as_ref().or(config.inventory.as_ref()) else { return Ok(None) };
+pub(crate) fn decoys(args: &Asked, config: Option<&Config>) -> Result<Option<Decoys>> {
+    let of_config = config.and_then(|config| config.inventory.as_ref());
+    let Some(path) = args.inventory.as_ref().or(of_config) else { return Ok(None) };
     if !path.exists() && args.inventory.is_none() {
         return Ok(None);
     }
     let inventory = inventories::read(path)?;
-    let cluster = args.cluster.clone().unwrap_or_else(|| config.cluster.clone());
+    let called = args.cluster.clone().or_else(|| config.map(|config| config.cluster.clone()));
+    let cluster = called.unwrap_or_else(|| inventory.cluster.clone());
     let doing = Doing::new();
     doing.now("looking at the decoys");
     let (standings, asked) = runtime()?.block_on(Box::pin(look(args, config, &inventory, &cluster)))?;
@@ -43,8 +68,8 @@ pub(crate) fn decoys(args: &args::Status, config: &Config) -> Result<Option<Deco
 }
 
 async fn look(
-    args: &args::Status,
-    config: &Config,
+    args: &Asked,
+    config: Option<&Config>,
     inventory: &Inventory,
     cluster: &str,
 ) -> Result<(Vec<Standing>, bool)> {
@@ -53,15 +78,17 @@ async fn look(
         Some(reach) => cluster::connect(&reach).await.inspect_err(|error| say(&exit::sentence(error))).ok(),
         None => None,
     };
-    let standings = standings(connection.as_ref(), inventory, cluster, Some(&config.store)).await?;
+    let standings =
+        standings(connection.as_ref(), inventory, cluster, config.map(|config| &*config.store)).await?;
     Ok((standings, connection.is_some()))
 }
 
 /// The way to the cluster, where the arguments say that it may be asked, or where the sensor asks it too.
-fn reach(args: &args::Status, config: &Config, cluster: &str) -> Option<Reach> {
-    if args.asks() {
-        return Some(args.reach.clone());
+fn reach(args: &Asked, config: Option<&Config>, cluster: &str) -> Option<Reach> {
+    if let Some(reach) = &args.reach {
+        return Some(reach.clone());
     }
+    let config = config?;
     config.sources.iter().find_map(|source| match source {
         SourceConfig::Cluster(asked) if config.cluster_of(source) == cluster => {
             Some(Reach { kubeconfig: asked.kubeconfig.clone(), context: asked.context.clone() })

@@ -1,4 +1,4 @@
-//! Audit logs: what each identity used of what it has.
+//! Audit logs, read to their end: each event is handed over, and what is none is counted and said.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use sundew_audit::{
-    Item, Unwrapper, decompress,
+    Event, Item, Unwrapper, decompress,
     documents::{Framing, Piece, Splitter},
 };
 use sundew_posture::usage::Usage;
@@ -20,14 +20,21 @@ use crate::table::counted;
 /// How much is read at once, and looked at to tell how the input is cut.
 const CHUNK: usize = 256 << 10;
 
-/// What the logs tell. Input that is no event is counted and said.
+/// What each identity used of what it has.
 pub(crate) fn usage(paths: &[PathBuf]) -> Result<Usage> {
+    let mut usage = Usage::new();
+    read(paths, &mut |event, _| usage.record(event))?;
+    Ok(usage)
+}
+
+/// Hands over each event of the logs with the JSON that it was read from. Input that is no event is counted and said.
+pub(crate) fn read(paths: &[PathBuf], take: &mut dyn FnMut(&Event<'_>, &str)) -> Result<()> {
     let expanded = Input::expand(paths).map_err(|(path, error)| {
         anyhow::Error::new(error).context(format!("cannot read the audit log {}", path.display()))
     });
     let inputs = expanded?;
     let bar = progress(inputs.iter().map(Input::size).sum());
-    let mut reading = Reading::default();
+    let mut reading = Reading { take, events: 0, rejects: 0 };
     for input in &inputs {
         let file: Box<dyn Read + Send> = match input {
             Input::Stdin => Box::new(io::stdin()),
@@ -50,17 +57,16 @@ pub(crate) fn usage(paths: &[PathBuf]) -> Result<Usage> {
     if reading.rejects > 0 {
         say(&format!("{} of the audit logs could not be read as events", counted(reading.rejects, "piece")));
     }
-    Ok(reading.usage)
+    Ok(())
 }
 
-#[derive(Default)]
-struct Reading {
-    usage: Usage,
+struct Reading<'t> {
+    take: &'t mut dyn FnMut(&Event<'_>, &str),
     events: u64,
     rejects: u64,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn input(&mut self, input: Box<dyn Read + Send>) -> io::Result<()> {
         let (_, input) = decompress::reader(input)?;
         let mut input = BufReader::with_capacity(CHUNK, input);
@@ -112,9 +118,9 @@ impl Reading {
 
     fn item(&mut self, item: &Item<'_, '_>) {
         match item {
-            Item::Event(event, _) => {
+            Item::Event(event, raw) => {
                 self.events += 1;
-                self.usage.record(event);
+                (self.take)(event, raw);
             }
             Item::Reject { .. } => self.rejects += 1,
         }

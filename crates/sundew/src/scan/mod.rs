@@ -5,7 +5,7 @@ mod listed;
 mod object;
 mod report;
 mod said;
-mod settings;
+pub(crate) mod settings;
 mod used;
 
 use std::path::Path;

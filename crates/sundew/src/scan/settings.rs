@@ -80,7 +80,7 @@ struct Head {
 }
 
 /// The report that a scan is compared with.
-pub(super) fn baseline(path: &Path) -> Result<Report> {
+pub(crate) fn baseline(path: &Path) -> Result<Report> {
     let shown = path.display();
     let cannot = || format!("cannot read the report {shown}");
     let file = File::open(path).with_context(cannot)?;
